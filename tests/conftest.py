@@ -71,7 +71,7 @@ def postgres_url(postgres: Postgres) -> Generator[str]:
 @pytest.fixture
 def own_postgres() -> Generator[Postgres]:
     """A server that no other test uses, in a directory that the server's user can reach if the tests run as root."""
-    with started_postgres(Path("/tmp") / f"hailuo-restarted-{uuid4().hex[:8]}") as server:
+    with started_postgres(Path(tempfile.gettempdir()) / f"hailuo-restarted-{uuid4().hex[:8]}") as server:
         yield server
 
 

@@ -3,6 +3,7 @@ and the server and the sandbox as separate processes."""
 
 import inspect
 import json
+import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
@@ -10,12 +11,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 from urllib.parse import quote
 
 import httpx
+import pytest
 import uvicorn
 from mcp import Client, StdioServerParameters
+from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import stdio_client
 from mcp_types import CallToolResult, TextContent
 
@@ -50,32 +53,33 @@ QUICK = {"poll_policy": PollPolicy(early=(), every=0.02, sandbox=0.02, lost=0.02
 Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test; in CI, where nothing may be missing, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs this: {reason}")
+    pytest.skip(reason)
+
+
 def settings_for(directory: Path, **variables: str) -> Settings:
     """Settings from these variables only, with everything stored below `directory`; every status call polls its
     gateway."""
-    environ = {
-        "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
-        "HAILUO_MCP_INPUT_DIRS": str(directory / "pictures"),
-        "HAILUO_MCP_MIN_POLL_SECONDS": "0",
-        "HAILUO_MCP_SANDBOX_SECONDS": "0",
-        **variables,
-    }
-    return load_settings(environ).model_copy(
+    return load_settings(_variables(directory) | variables).model_copy(
         update={"state_dir": directory / "state", "config_dir": directory / "config" / "hailuo-mcp"}
     )
 
 
 def environment(directory: Path, **variables: str) -> dict[str, str]:
     """The same, as the environment of a separate process."""
+    homes = {"HOME": directory, "XDG_STATE_HOME": directory / "state", "XDG_CONFIG_HOME": directory / "config"}
+    return {name: str(path) for name, path in homes.items()} | _variables(directory) | variables
+
+
+def _variables(directory: Path) -> dict[str, str]:
     return {
-        "XDG_STATE_HOME": str(directory / "state"),
-        "XDG_CONFIG_HOME": str(directory / "config"),
-        "HOME": str(directory),
         "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
         "HAILUO_MCP_INPUT_DIRS": str(directory / "pictures"),
         "HAILUO_MCP_MIN_POLL_SECONDS": "0",
         "HAILUO_MCP_SANDBOX_SECONDS": "0",
-        **variables,
     }
 
 
@@ -218,14 +222,16 @@ def without_pyav(directory: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def server(directory: Path, era: Era = "auto", /, **variables: str) -> AsyncGenerator[Client]:
-    """The real server in a separate process, and a client connected to it. Its log is appended to `log` in the
-    directory."""
+async def server(
+    directory: Path, era: Era = "auto", on_question: ElicitationFnT | None = None, /, **variables: str
+) -> AsyncGenerator[Client]:
+    """The real server in a separate process, and a client connected to it, which passes the server's questions to
+    `on_question`. Its log is appended to `log` in the directory."""
     parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "hailuo_mcp"], env=environment(directory, **variables), cwd=directory
     )
     with log_of(directory).open("a") as log:
-        async with Client(stdio_client(parameters, errlog=log), mode=era) as client:
+        async with Client(stdio_client(parameters, errlog=log), mode=era, elicitation_callback=on_question) as client:
             yield client
 
 
@@ -249,17 +255,17 @@ def sandbox_on_a_port(
     *,
     render: bool = True,
     callbacks: bool = False,
-    asked: list[RecordedRequest] | None = None,
+    requests: list[RecordedRequest] | None = None,
 ) -> Generator[dict[str, str]]:
-    """The sandbox on a free local port; yields the variables that redirect every gateway to it. Its requests are
-    appended to `asked`."""
+    """The sandbox on a free local port; yields the variables that redirect every gateway to it. Each request to it is
+    appended to `requests`."""
     sandbox = create_app(directory / "sandbox", seconds=seconds, render=render, callbacks=callbacks)
 
     async def recording(scope: Any, receive: Any, send: Any) -> None:
-        if asked is not None and scope["type"] == "http":
+        if requests is not None and scope["type"] == "http":
             headers = {name: value.decode() for name, value in scope["headers"]}
             key = headers.get(b"x-api-key") or headers.get(b"authorization", "").removeprefix("Bearer ")
-            asked.append(RecordedRequest(scope["method"], scope["path"], key))
+            requests.append(RecordedRequest(scope["method"], scope["path"], key))
         await sandbox(scope, receive, send)
 
     listening = listener_on("127.0.0.1", 0)  # it accepts connections from here on: no need to wait for the server

@@ -3,15 +3,13 @@
 The copy runs in a separate process, so that no other test sees what is added here.
 """
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-import hailuo_mcp
 from tests.support import facts_of, server, text_of
+from tests.test_extending import copied_package, edit
 
-PACKAGE = Path(hailuo_mcp.__file__).parent
 COUNT_JOBS = '''
 """count_jobs: how many jobs there are."""
 
@@ -53,12 +51,10 @@ TOOL = Tool(
 
 @pytest.mark.slow
 async def test_adding_a_tool_takes_one_file_listed_in_its_package(tmp_path: Path) -> None:
-    tools = tmp_path / "hailuo_mcp" / "mcp" / "tools"
-    shutil.copytree(PACKAGE, tmp_path / "hailuo_mcp", ignore=shutil.ignore_patterns("__pycache__"))
+    tools = copied_package(tmp_path) / "mcp" / "tools"
     (tools / "count_jobs.py").write_text(COUNT_JOBS.lstrip())
-    package = tools / "__init__.py"
-    text = package.read_text().replace("tools import cancel_job,", "tools import cancel_job, count_jobs,")
-    package.write_text(text.replace("\n    cancel_job.TOOL,\n", "\n    cancel_job.TOOL,\n    count_jobs.TOOL,\n"))
+    edit(tools / "__init__.py", "tools import cancel_job,", "tools import cancel_job, count_jobs,")
+    edit(tools / "__init__.py", "\n    cancel_job.TOOL,\n", "\n    cancel_job.TOOL,\n    count_jobs.TOOL,\n")
 
     async with server(tmp_path) as client:
         *_, added = (await client.list_tools()).tools

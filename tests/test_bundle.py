@@ -3,9 +3,9 @@ packed server runs."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from PIL import Image
 
-from bundle.build import install_tool, uv
-from bundle.manifest import TITLES, manifest, user_config, variable_of
+from bundle.build import uv
+from bundle.manifest import ROOT, TITLES, manifest, user_config, variable_of
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.setting_values import PREFIX
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
+from tests import npm
 from tests.support import facts_of
 
-ROOT = Path(__file__).parent.parent
 BUILD_SECONDS = 600
 HOST_CONFIG = """
 import { readFileSync } from "node:fs";
@@ -83,19 +83,16 @@ def test_icon_has_the_format_and_size_that_hosts_require() -> None:
 
 @pytest.fixture(scope="module")
 def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that `mcpb` is installed in. Without Node these tests are skipped, but never in CI."""
-    if not shutil.which("npm"):
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Node 20 or later with npm.")
-        pytest.skip("Node with npm is not installed")
+    """The directory that `mcpb` is installed in."""
     directory = tmp_path_factory.mktemp("mcpb")
-    install_tool(directory)
+    npm.install(ROOT / "bundle", directory)
     return directory
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle, built by its one command and unpacked as a host does."""
+def unpacked(tool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle, built by its one command, which needs npm like `tool`, and unpacked as a host does."""
+    del tool
     out, directory = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("extensions") / "hailuo mcp"
     command = [sys.executable, "-m", "bundle.build", "--out", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
@@ -109,8 +106,6 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
 def test_bundle_contains_the_locked_versions_and_no_local_paths(unpacked: Path) -> None:
-    import tomllib
-
     def versions(lock: Path) -> dict[str, str]:
         return {package["name"]: package["version"] for package in tomllib.loads(lock.read_text())["package"]}
 

@@ -15,13 +15,13 @@ from tests.support import PICTURE, facts_of, server, text_of
 PACKAGE = Path(hailuo_mcp.__file__).parent
 
 
-def _copy(directory: Path) -> Path:
+def copied_package(directory: Path) -> Path:
     copy = directory / "hailuo_mcp"
     shutil.copytree(PACKAGE, copy)  # including compiled files
     return copy
 
 
-def _edit(file: Path, before: str, after: str) -> None:
+def edit(file: Path, before: str, after: str) -> None:
     text = file.read_text()
     assert text.count(before) == 1, f"{file.name} no longer has {before!r} once"
     file.write_text(text.replace(before, after))
@@ -58,14 +58,14 @@ STAND_IN_MODEL = """
 
 @pytest.mark.slow
 async def test_adding_a_model_takes_one_class_and_one_row_in_the_stand_in(tmp_path: Path) -> None:
-    copy = _copy(tmp_path)
+    copy = copied_package(tmp_path)
     gateway, models = copy / "gateways" / "segmind.py", copy / "gateways" / "segmind_models.py"
-    _edit(models, "\nclass MinimaxHailuo2(ModelSpec):\n", SPEC)
-    _edit(models, "import GIVEN, Advice, ", "import GIVEN, Advice, Forbid, ")
-    _edit(gateway, "segmind_models import ", "segmind_models import Hailuo9, ")
-    _edit(gateway, "    models = (", "    models = (Hailuo9, ")
+    edit(models, "\nclass MinimaxHailuo2(ModelSpec):\n", SPEC)
+    edit(models, "import GIVEN, Advice, ", "import GIVEN, Advice, Forbid, ")
+    edit(gateway, "segmind_models import ", "segmind_models import Hailuo9, ")
+    edit(gateway, "    models = (", "    models = (Hailuo9, ")
     opening = "MODELS: Mapping[str, Model] = {"
-    _edit(copy / "sandbox" / "segmind.py", opening, opening + STAND_IN_MODEL)
+    edit(copy / "sandbox" / "segmind.py", opening, opening + STAND_IN_MODEL)
 
     async with server(tmp_path) as client:
         (generate, *_) = (await client.list_tools()).tools
@@ -176,13 +176,13 @@ def routes(context: SandboxContext) -> list[Route]:
 
 @pytest.mark.slow
 async def test_adding_a_gateway_takes_one_file_and_one_stand_in_file(tmp_path: Path) -> None:
-    copy = _copy(tmp_path)
+    copy = copied_package(tmp_path)
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
     registry = copy / "gateways" / "__init__.py"
-    _edit(registry, "import Segmind\n", "import Segmind\nfrom hailuo_mcp.gateways.skylark import Skylark\n")
-    _edit(registry, "Replicate)\n", "Replicate, Skylark)\n")
+    edit(registry, "import Segmind\n", "import Segmind\nfrom hailuo_mcp.gateways.skylark import Skylark\n")
+    edit(registry, "Replicate)\n", "Replicate, Skylark)\n")
     (copy / "sandbox" / "skylark.py").write_text(STAND_IN.lstrip())
-    _edit(
+    edit(
         copy / "sandbox" / "__init__.py",
         "STAND_INS = (",
         "from hailuo_mcp.sandbox import skylark\n\nSTAND_INS = (skylark, ",

@@ -1,7 +1,6 @@
 """The listings for plugin systems, stores and catalogs: generated from the code, valid and correct."""
 
 import json
-import os
 import re
 import runpy
 from pathlib import Path
@@ -12,19 +11,20 @@ import pytest
 import yaml
 
 from bundle import listings
+from bundle.manifest import ROOT
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp.tools import definitions
+from tests.support import KEYS as SECRETS
 
-ROOT = Path(__file__).parent.parent
 SCHEMAS = Path(__file__).parent / "schemas" / "agent-plugins"
 """Published at https://github.com/agentplugins/agent-plugins-spec (schemas/1.0.0), under the Apache License 2.0."""
 SKILLS = sorted((ROOT / "plugin" / "skills").glob("*/SKILL.md"))
 VERSIONED = ["plugin/plugin.json", "plugin/.claude-plugin/plugin.json", "gemini-extension.json"]
-KEYS = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
+KEYS = list(SECRETS)
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -66,11 +66,14 @@ def test_every_listing_that_asks_for_keys_names_all_of_them() -> None:
     assert [secret["env"] for secret in docker["config"]["secrets"]] == KEYS
 
 
-def test_no_listing_contains_a_key() -> None:
+def test_no_listing_contains_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys in the environment do not get into the listings."""
-    for path, text in listings.listings().items():
-        found = [key for key in KEYS if (value := os.environ.get(key)) and value in text]
-        assert not found, path
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    written = listings.listings()
+    assert written
+    for path, text in written.items():
+        assert not [name for name, value in SECRETS.items() if value in text], path
 
 
 @pytest.mark.parametrize("path", SKILLS, ids=lambda path: path.parent.name)

@@ -5,9 +5,7 @@ manifest, and the descriptions for plugin systems and catalogs (`bundle/listings
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,12 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import jsonschema
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from bundle import listings
-from bundle.manifest import manifest
+from bundle.build import uv
+from bundle.manifest import ROOT, manifest, project
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.setting_values import PREFIX
 from hailuo_mcp.core.settings import Settings, variables
@@ -32,7 +32,6 @@ from tests.docs.test_one_click_links import decoded
 from tests.support import facts_of
 from tests.test_bundle import for_uv
 
-ROOT = Path(__file__).parent.parent
 SERVER_JSON = ROOT / "server.json"
 MANIFEST_JSON = ROOT / "bundle" / "manifest.json"
 REGISTRY_NAME = "io.github.hailuo-mcp/hailuo-mcp"
@@ -48,10 +47,6 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|root|tmp)/")
 SAMPLE_PATH = re.compile(r"/tmp/x\b")
 """A path in tests that is only an example."""
 BUILD_SECONDS = 300
-
-
-def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def server_json() -> dict[str, Any]:
@@ -104,7 +99,6 @@ def _registry_setting(name: str, description: str) -> dict[str, Any]:
 
 
 def test_the_registry_entry_is_valid() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     entry = server_json()
     assert "/2025-12-11/" in entry["$schema"]
     schema = _registry_schema(entry["$schema"])
@@ -225,7 +219,7 @@ def test_no_file_contains_paths_of_the_development_machine() -> None:
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the wheel and the source distribution, freshly built."""
     directory = tmp_path_factory.mktemp("dist")
-    _run(_uv(), "build", "--quiet", "--out-dir", str(directory))
+    _run(uv(), "build", "--quiet", "--out-dir", str(directory))
     return directory
 
 
@@ -271,7 +265,7 @@ def test_the_wheel_is_the_same_from_the_checkout_and_from_the_source_distributio
     (source,) = tmp_path.iterdir()
     contents: list[dict[str, bytes]] = []
     for name, tree in (("from-checkout", ROOT), ("from-sdist", source)):
-        _run(_uv(), "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / name), str(tree))
+        _run(uv(), "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / name), str(tree))
         (wheel,) = (tmp_path / name).glob("*.whl")
         with zipfile.ZipFile(wheel) as opened:
             contents.append({entry: opened.read(entry) for entry in opened.namelist()})
@@ -286,7 +280,7 @@ async def test_command_of_a_one_click_link_runs(distributions: Path, tmp_path: P
     empty string."""
     config = decoded(link)["config"]
     assert config["command"] == "uvx"
-    uvx = Path(_uv()).with_name("uvx")
+    uvx = Path(uv()).with_name("uvx")
     environ = {**for_uv(tmp_path), "UV_FIND_LINKS": str(distributions), **dict.fromkeys(config.get("env", {}), "")}
     parameters = StdioServerParameters(command=str(uvx), args=config["args"], env=environ, cwd=tmp_path)
     with (tmp_path / "log").open("w") as log:
@@ -295,27 +289,16 @@ async def test_command_of_a_one_click_link_runs(distributions: Path, tmp_path: P
     assert listed["sandbox"] is True
 
 
-def _uv() -> str:
-    """uv passes its own path to the processes that it runs."""
-    found = os.environ.get("UV") or shutil.which("uv")
-    assert found, "uv is needed to build"
-    return found
-
-
 def _run(*command: str) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def _rewrite_server_json() -> None:
-    entry = server_json()
-    entry["version"] = entry["packages"][0]["version"] = project()["version"]
-    entry["packages"][0]["environmentVariables"] = registry_variables()
-    SERVER_JSON.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n")
-
-
 if __name__ == "__main__":
-    _rewrite_server_json()
+    rewritten = server_json()
+    rewritten["version"] = rewritten["packages"][0]["version"] = project()["version"]
+    rewritten["packages"][0]["environmentVariables"] = registry_variables()
+    SERVER_JSON.write_text(json.dumps(rewritten, indent=2, ensure_ascii=False) + "\n")
     MANIFEST_JSON.write_text(json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n")
     listings.write()

@@ -33,7 +33,8 @@ from hailuo_mcp.http.exposure import authority, security_of
 from hailuo_mcp.http.floods import limited_log
 from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
 from hailuo_mcp.http.team_page import team_page
-from hailuo_mcp.mcp.server import Context, VideoServer, build_server
+from hailuo_mcp.mcp.errors import Context
+from hailuo_mcp.mcp.server import VideoServer, build_server
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.warm_up import warm_up

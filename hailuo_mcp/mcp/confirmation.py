@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 45.0
 """How long the user has to answer while the call waits: hosts end calls after 60 s."""
-NO_FIELDS: dict[str, object] = {"type": "object", "properties": {}}
-"""The form's schema: there is nothing to fill in, only to accept or decline."""
 
 
 class Question(Exception):
@@ -54,13 +52,12 @@ def confirm_for(
         return answered
 
     async def ask(purchase: Purchase) -> None:
-        form, answer = _form(purchase), None
+        form, answer = _form(purchase), None  # None: the client did not ask
         with anyio.move_on_after(answer_seconds) as limit:
             try:
                 answer = await ctx.session.elicit_form(form.message, form.requested_schema, ctx.request_id)
             except (MCPError, ValidationError) as error:
                 log.warning("the client did not ask the user: %s", type(error).__name__)
-                answer = None
         if limit.cancelled_caught:
             raise NotConfirmed(
                 f"The user did not answer within {answer_seconds:.0f} s; nothing was sent.",
@@ -80,7 +77,8 @@ def _can_elicit(ctx: ServerRequestContext[Any, Any]) -> bool:
 
 
 def _form(purchase: Purchase) -> ElicitRequestFormParams:
-    return ElicitRequestFormParams(message=purchase.question, requested_schema=dict(NO_FIELDS))
+    """There is nothing to fill in, only to accept or decline."""
+    return ElicitRequestFormParams(message=purchase.question, requested_schema={"type": "object", "properties": {}})
 
 
 def _check(answer: ElicitResult | None) -> None:

@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SessionFor = Callable[[ServerRequestContext[Any, Any]], Session]
+Context = ServerRequestContext[Any, Any]
+SessionFor = Callable[[Context], Session]
 """Returns the session of the caller who makes the request."""
 
 
@@ -35,25 +36,21 @@ def tool_error(error: HailuoError) -> CallToolResult:
     )
 
 
-def protocol_error(error: HailuoError, message: str | None = None, uri: str | None = None) -> MCPError:
-    """The error as a JSON-RPC error: INVALID_PARAMS if the caller can correct the call, otherwise INTERNAL_ERROR. With
-    `uri`, `data` contains it and the error's fields."""
-    code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
-    data = {"uri": uri, "error": views.error_view(error)} if uri is not None else None
-    return MCPError(code, message or texts.error_text(error.problem), data)
-
-
 @contextmanager
 def error_boundary(
     session: Session, *, uri: str | None = None, message: Callable[[HailuoError], str] | None = None
 ) -> Generator[None]:
-    """Convert errors in the block with `protocol_error`, redacted for the session's caller. `message` replaces the
-    usual text."""
+    """Convert errors in the block to JSON-RPC errors, redacted for the session's caller: INVALID_PARAMS if the caller
+    can correct the call, otherwise INTERNAL_ERROR. With `uri`, `data` contains it and the error's fields. `message`
+    replaces the usual text."""
     try:
         yield
     except HailuoError as error:
         public = session.redact(error)
-        raise protocol_error(public, message(public) if message else None, uri) from None
+        code = INVALID_PARAMS if isinstance(public, CallerError) else INTERNAL_ERROR
+        text = message(public) if message else texts.error_text(public.problem)
+        data = {"uri": uri, "error": views.error_view(public)} if uri is not None else None
+        raise MCPError(code, text, data) from None
 
 
 def sanitize_errors(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:

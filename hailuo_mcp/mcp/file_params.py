@@ -31,13 +31,9 @@ async def fetched(session: Session, arguments: Mapping[str, Any]) -> dict[str, A
     Raises:
         InvalidImage: a file cannot be fetched.
     """
-    if session.services.uploads is None:
-        return dict(arguments)
-    return {name: await _fetched(session, name, value) for name, value in arguments.items()}
-
-
-async def _fetched(session: Session, name: str, value: object) -> object:
-    link = mapping(value).get("download_url")
-    if name not in IMAGE_PARAMETERS or not isinstance(link, str):
-        return value
-    return await fetch_as_data_uri(name, link, session.services.link_policy)
+    complete = dict(arguments)
+    for name in IMAGE_PARAMETERS if session.services.uploads else ():
+        link = mapping(complete.get(name)).get("download_url")
+        if isinstance(link, str):
+            complete[name] = await fetch_as_data_uri(name, link, session.services.link_policy)
+    return complete

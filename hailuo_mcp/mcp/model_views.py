@@ -7,6 +7,7 @@ from typing import Any
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.comparison import best_for
 from hailuo_mcp.catalog.names import same_models, shortest_description
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
@@ -19,18 +20,15 @@ _OFFER = ("model", "price_usd", "typical_seconds")
 
 def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
     """The most important facts about a model."""
+    times = [time.seconds for time in model.times]
     return {
         "model": model.id,
         "makes": model.summary,
         "price_usd": [*usd] if (usd := model.price_range()) else None,
-        "typical_seconds": _range([time.seconds for time in model.times]),
+        "typical_seconds": [min(times), max(times)] if times else None,
         "parameters": [name for name in model.model_fields if not model.is_required(name)],
         "required": [name for name in model.model_fields if model.is_required(name)],
     }
-
-
-def _range(values: list[float]) -> list[float] | None:
-    return [min(values), max(values)] if values else None
 
 
 _TRANSFERS = {"upload": "uploaded", "data": "sent inside the request", "url": "not accepted: URLs only"}
@@ -71,7 +69,7 @@ def model_list(
 ) -> ModelList:
     models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
     for facts in models:
-        if (balance := (balances or {}).get(facts["model"].partition("/")[0])) is not None:
+        if (balance := (balances or {}).get(_gateway(facts))) is not None:
             facts["balance"] = balance
     compared = {} if model else dict(best_for(catalog.usable))
     sold = {} if model else same_models(catalog.usable)
@@ -82,6 +80,10 @@ def model_list(
         sold_by={name: [_offer(offer) for offer in offers] for name, offers in sold.items()},
         sandbox=sandbox,
     )
+
+
+def _gateway(facts: Mapping[str, Any]) -> str:
+    return ModelId.parse(facts["model"]).gateway
 
 
 def _offer(model: type[ModelSpec]) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
     if shared := next((offers for offers in view.sold_by.values() if len(offers) > 1), None):
         lines.append(f"Gateways are sorted by price; to choose one, pass it with the model: {shared[0]['model']}.")
     lines.append(f"Without a model, the cheapest that fits is used: {bare_prompt(view)}.")
-    balances = {facts["model"].partition("/")[0]: facts["balance"] for facts in view.models if "balance" in facts}
+    balances = {_gateway(facts): facts["balance"] for facts in view.models if "balance" in facts}
     if balances:
         amounts = ", ".join(f"{gateway} {balance:,.2f}" for gateway, balance in balances.items())
         lines.append(f"Account balances, in the gateway's currency or credits: {amounts}.")
@@ -144,7 +146,7 @@ def _line_of_same(name: str, offers: Sequence[Mapping[str, Any]], summaries: Map
     """One model at several gateways: the price at each, and the parameters with the gateways that accept them."""
     priced: list[str] = []
     unpriced: list[str] = []
-    gateways = {offer["model"]: offer["model"].partition("/")[0] for offer in offers}
+    gateways = {offer["model"]: _gateway(offer) for offer in offers}
     for offer in offers:
         variant = f"({offer['variant']})" if "variant" in offer else ""
         facts = (gateways[offer["model"]], variant, _cost(offer["price_usd"]), _time(offer["typical_seconds"]))
@@ -167,10 +169,13 @@ def _line_of_same(name: str, offers: Sequence[Mapping[str, Any]], summaries: Map
 
 
 def _cost(price: Sequence[float] | None) -> str:
-    return "" if not price else f"${price[0]:g}" + (f"–{price[1]:g}" if price[1] != price[0] else "")
+    return f"${_span(price, 'g')}" if price else ""
 
 
 def _time(seconds: Sequence[float] | None) -> str:
-    return (
-        "" if not seconds else f"{seconds[0]:.0f}" + (f"–{seconds[1]:.0f}" if seconds[1] != seconds[0] else "") + " s"
-    )
+    return f"{_span(seconds, '.0f')} s" if seconds else ""
+
+
+def _span(ends: Sequence[float], form: str) -> str:
+    """The lowest and the highest value, or one if they read the same."""
+    return "–".join(dict.fromkeys(format(end, form) for end in ends))

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from hailuo_mcp.core.errors import Expired, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import repr_short
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.media import posters
@@ -46,7 +46,7 @@ JSON = "application/json"
 VIDEO_MB_MAX = 25
 """Larger clips are not sent in a message, where base64 adds a third to their size."""
 JOBS_MAX = 50
-MODELS_TTL_MS, VIDEO_TTL_MS = 60_000, 3_600_000
+MODELS_TTL_MS, FILE_TTL_MS = 60_000, 3_600_000
 """How long a client may cache a result: after a restart there may be other models. Jobs may change at any time."""
 
 
@@ -101,15 +101,11 @@ async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX)
                 return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
                 job = await session.status(_decoded(encoded))
-                facts = views.job_view(
-                    session.public_view(job), wait_seconds=wait_seconds, held_back=session.held_back(job)
-                )
-                return _json(uri, facts)
+                return _json(uri, views.public_job_view(session, job, wait_seconds))
             case "videos", "/":
-                job = await session.status(_decoded(encoded))
-                return await _video(uri, job, session.public_view(job))
+                return await _video(session, uri, await session.status(_decoded(encoded)))
             case "posters", "/":
-                return _poster(uri, await session.poster(_decoded(encoded)))
+                return _file(uri, posters.MEDIA_TYPE, await session.poster(_decoded(encoded)))
             case _:
                 raise MCPError(INVALID_PARAMS, f"Resource not found: {repr_short(uri)}", {"uri": uri})
 
@@ -133,8 +129,8 @@ def _cacheable(session: Session, models: ReadResourceResult) -> ReadResourceResu
     return models.model_copy(update={"ttl_ms": MODELS_TTL_MS, "cache_scope": scope})
 
 
-async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
-    """The saved file; a job's link is never fetched here. `public` is the job as its caller may see it.
+async def _video(session: Session, uri: str, job: Job) -> ReadResourceResult:
+    """The saved file; a job's link is never fetched here.
 
     Raises:
         NotReady, Expired: there is no file.
@@ -142,36 +138,29 @@ async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
     """
     if not job.video_path:
         raise _without_file(job)
+    path = Path(job.video_path)
     try:
-        blob, size = await anyio.to_thread.run_sync(_blob, Path(job.video_path))
+        size = await anyio.to_thread.run_sync(lambda: path.stat().st_size)
+        if size <= VIDEO_MB_MAX * 1024 * 1024:
+            return await anyio.to_thread.run_sync(lambda: _file(uri, MEDIA_TYPE, path.read_bytes()))
     except OSError:
         raise NotReady(
             f"The saved clip of {job.request_id} was moved or deleted.",
             "Call download_video to save it again.",
             request_id=job.request_id,
         ) from None
-    if blob is None:
-        where = public.video_path or public.video_url
-        raise MCPError(
-            INTERNAL_ERROR,
-            f"The clip has {size / 1024 / 1024:.1f} MB; a resource may have at most {VIDEO_MB_MAX} MB. Open {where}",
-            {"uri": uri, "video_path": public.video_path, "bytes": size},
-        )
-    contents = BlobResourceContents(uri=uri, mime_type=MEDIA_TYPE, blob=blob)
-    return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_TTL_MS, cache_scope="private")
+    public = session.public_view(job)
+    where = public.video_path or public.video_url
+    raise MCPError(
+        INTERNAL_ERROR,
+        f"The clip has {size / 1024 / 1024:.1f} MB; a resource may have at most {VIDEO_MB_MAX} MB. Open {where}",
+        {"uri": uri, "video_path": public.video_path, "bytes": size},
+    )
 
 
-def _poster(uri: str, content: bytes) -> ReadResourceResult:
-    contents = BlobResourceContents(uri=uri, mime_type=posters.MEDIA_TYPE, blob=base64.b64encode(content).decode())
-    return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_TTL_MS, cache_scope="private")
-
-
-def _blob(path: Path) -> tuple[str | None, int]:
-    """The file in base64, or None if it is too large, and its size in bytes."""
-    size = path.stat().st_size
-    if size > VIDEO_MB_MAX * 1024 * 1024:
-        return None, size
-    return base64.b64encode(path.read_bytes()).decode(), size
+def _file(uri: str, mime_type: str, content: bytes) -> ReadResourceResult:
+    contents = BlobResourceContents(uri=uri, mime_type=mime_type, blob=base64.b64encode(content).decode())
+    return ReadResourceResult(contents=[contents], ttl_ms=FILE_TTL_MS, cache_scope="private")
 
 
 def _without_file(job: Job) -> HailuoError:

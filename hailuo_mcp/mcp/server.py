@@ -5,7 +5,6 @@ from typing import Any
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp_types import (
     CallToolRequestParams,
@@ -35,9 +34,8 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.confirmation import ANSWER_SECONDS, Question, confirm_for
-from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
+from hailuo_mcp.mcp.errors import Context, SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.file_params import with_file_params
-from hailuo_mcp.mcp.prompts.arguments import tolerate_values
 from hailuo_mcp.mcp.subscriptions import Subscriptions
 from hailuo_mcp.mcp.wait_limit import WaitLimits, wants_progress
 from hailuo_mcp.service.services import Services
@@ -73,7 +71,6 @@ def cache_hints(*, own_models: bool) -> Mapping[CacheableMethod, CacheHint]:
 PLAYER_ORIGINS_FROM = 50
 """How many of the newest clips the player's content security policy covers."""
 
-Context = ServerRequestContext[Any, Any]
 CallerOf = Callable[[Context], Caller]
 
 
@@ -92,7 +89,7 @@ class VideoServer(Server[Any]):
             return Session(services, caller)
 
         self.subscriptions = Subscriptions(services.changes, session_for)
-        handlers = Handlers(services.catalog, session_for, answer_seconds, takes_files=services.uploads is not None)
+        handlers = Handlers(services, session_for, answer_seconds)
         self.tools_listed = handlers.tools_listed
         # All handlers except those of the tasks extension, which `add_tasks` adds.
         super().__init__(
@@ -112,7 +109,7 @@ class VideoServer(Server[Any]):
             on_completion=sanitize_errors("completion/complete", handlers.complete),
             on_subscriptions_listen=sanitize_errors("subscriptions/listen", self.subscriptions),
         )
-        self.middleware.append(tolerate_values)
+        self.middleware.append(prompts.tolerate_values)
         # The SDK checks each call's headers against the schema; without this it would list all tools every time.
         self.get_tool_input_schema = handlers.input_schema
         tasks.add_tasks(self, session_for)
@@ -152,14 +149,13 @@ class VideoServer(Server[Any]):
 class Handlers:
     """One handler for each protocol method, which delegates to the module that implements it."""
 
-    def __init__(self, catalog: Catalog, session_for: SessionFor, answer_seconds: float, *, takes_files: bool) -> None:
-        """`takes_files`: callers on other machines may pass files (see `file_params`)."""
-        self._takes_files = takes_files
+    def __init__(self, services: Services, session_for: SessionFor, answer_seconds: float) -> None:
+        self._takes_files = services.uploads is not None  # callers on other machines may pass files: see `file_params`
         self._session_for = session_for
         self._answer_seconds = answer_seconds
         self.tools_listed = anyio.Event()
         self._wait_limits = WaitLimits()
-        self._tools = self._listed(catalog)
+        self._tools = self._listed(services.catalog)
         self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
     def input_schema(self, tool: str) -> JsonSchema | None:

@@ -6,10 +6,8 @@ when its state, link or file changes; it is polled while the stream is open. `ha
 
 import logging
 import math
-from typing import Any
 from urllib.parse import quote, unquote
 
-from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp_types import SubscriptionsListenRequestParams, SubscriptionsListenResult
 
@@ -17,7 +15,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX
 from hailuo_mcp.mcp import tasks
-from hailuo_mcp.mcp.errors import SessionFor, log_failure
+from hailuo_mcp.mcp.errors import Context, SessionFor, log_failure
 from hailuo_mcp.mcp.resources import JOBS
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.changes import JobChanges
@@ -37,9 +35,7 @@ class Subscriptions:
         self._changes = changes
         self._streams: set[ListenHandler] = set()
 
-    async def __call__(
-        self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
-    ) -> SubscriptionsListenResult:
+    async def __call__(self, ctx: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         if (params.notifications.model_extra or {}).get("taskIds"):
             tasks.require(ctx)  # changes of tasks are not pushed; the acknowledgement omits them
         uris = params.notifications.resource_subscriptions or []

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.server.context import HandlerResult
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -27,7 +27,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from hailuo_mcp.core.errors import CallerError, HailuoError
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.errors import SessionFor, error_boundary, sanitize_errors
+from hailuo_mcp.mcp.errors import Context, SessionFor, error_boundary, sanitize_errors
 from hailuo_mcp.mcp.tools.base import answer
 from hailuo_mcp.service.session import Session
 
@@ -37,7 +37,6 @@ EXTENSION = "io.modelcontextprotocol/tasks"
 NOTICE = "hailuo-mcp/notice"
 """Key in the `_meta` of an acknowledgement; its value is a sentence."""
 
-Context = ServerRequestContext[Any, Any]
 Wire = dict[str, Any]
 
 
@@ -65,7 +64,7 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
             return result
         session = session_for(ctx)
         job = await _new_job(session, result)
-        return {**_task(session.public_view(job), job.request_id), "resultType": "task"} if job else result
+        return {**_task(session, job, job.request_id), "resultType": "task"} if job else result
 
     async def get(ctx: Context, params: TaskParams) -> Wire:
         require(ctx)
@@ -81,14 +80,8 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                     raise
                 # A failed poll does not end a job: the client continues to poll, and sees why nothing is new.
                 warning = texts.error_text(session.redact(error).problem)
-                public = session.public_view(job).warned(warning)
-                return _task(public, params.task_id, held_back=session.held_back(job))
-        return _task(
-            session.public_view(job),
-            params.task_id,
-            may_change=session.may_change(job),
-            held_back=session.held_back(job),
-        )
+                return _task(session, job.warned(warning), params.task_id)
+        return _task(session, job, params.task_id, may_change=session.may_change(job))
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
         await _known(ctx, session_for(ctx), params.task_id)
@@ -172,21 +165,22 @@ def _message_of(error: HailuoError) -> str:
     return texts.error_text(error.problem)
 
 
-def _task(job: Job, task_id: str, *, may_change: bool = True, held_back: float = 0.0) -> Wire:
+def _task(session: Session, job: Job, task_id: str, *, may_change: bool = True) -> Wire:
     """The job as a task, under the id that the client used: once an unconfirmed job is found, it has a second id, and
     both are valid.
 
     The status `failed` is reserved for protocol errors. A failed job is a completed task whose result has the error; a
     job whose state can no longer change is also completed, with its last known state.
     """
-    view = views.job_view(job, held_back=held_back)
+    public = session.public_view(job)
+    view = views.job_view(public, held_back=session.held_back(job))
     task: Wire = {
         "taskId": task_id,
         "status": "working",
         "statusMessage": _status_message(view),
         "createdAt": view.created_at,
         "lastUpdatedAt": view.updated_at,
-        "ttlMs": _ttl_ms(job),
+        "ttlMs": _ttl_ms(public),
     }
     if may_change and not job.is_final:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}

@@ -1,15 +1,16 @@
 """The text of every result. It is complete by itself: many hosts and frameworks show a model nothing else."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
 
 from hailuo_mcp.core.errors import Problem
 from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.ledger import JobPage
-from hailuo_mcp.mcp.views import SOON, Download, JobList, JobView, is_reachable
+from hailuo_mcp.mcp.views import Download, JobList, JobView, is_reachable
 
 SANDBOX = " [sandbox: a preview, nothing is charged; set a gateway's key for real clips]"
+SOON = timedelta(minutes=15)
+"""A link that expires within this time is worth a warning."""
 
 
 def job_text(view: JobView) -> str:
@@ -20,7 +21,8 @@ def job_text(view: JobView) -> str:
         head = ""  # once is enough: a request id takes about thirty tokens
     lines = [f"{head}{SANDBOX if view.sandbox else ''}".strip(), _facts(view)]
     if view.request:
-        lines.append(_request(view.request))
+        body = json.dumps(view.request["body"], ensure_ascii=False)
+        lines.append(f"{view.request['method']} {view.request['url']} {body}")
     if view.video_url and is_reachable(view.video_url):
         lines.append(f"video_url: {view.video_url}" + (f" (expires at {view.expires_at})" if view.expires_at else ""))
     if view.error:
@@ -47,10 +49,6 @@ def _price(view: JobView) -> str:
     if view.estimated_cost_usd is not None:
         return f"price: ${view.estimated_cost_usd:.4g} (estimated)"
     return "price: unknown, not published"
-
-
-def _request(request: Mapping[str, Any]) -> str:
-    return f"{request['method']} {request['url']} {json.dumps(request['body'], ensure_ascii=False)}"
 
 
 def error_text(error: Problem) -> str:
@@ -82,8 +80,12 @@ def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
 
 def saved_text(view: Download) -> str:
     where = f"Saved at {view.video_path}" if view.video_path else f"Saved; video_url: {view.video_url}"
-    return f"{where} ({view.bytes / 1e6:.1f} MB)."
+    return f"{where} ({megabytes(view.bytes, None)})."
 
 
-def download_text(view: Download) -> str:
-    return f"{saved_text(view)}\nrequest_id: {view.request_id}"
+def unfinished_download_text(view: Download) -> str:
+    return f"The clip is not saved yet: {megabytes(view.bytes, view.total)} so far. {view.next_step}"
+
+
+def megabytes(received: int, total: int | None) -> str:
+    return f"{received / 1e6:.1f} MB" if total is None else f"{received / 1e6:.1f} of {total / 1e6:.1f} MB"

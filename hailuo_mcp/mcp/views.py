@@ -1,7 +1,7 @@
 """The structured content of results: jobs, models and errors as plain facts, and one sentence on what to do next."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,10 +17,7 @@ from hailuo_mcp.service.downloads import DownloadProgress
 from hailuo_mcp.service.image_uploads import UploadNeeded
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.poll_policy import POLICY
-from hailuo_mcp.service.session import Submitted
-
-SOON = timedelta(minutes=15)
-"""A link that expires within this time is worth a warning."""
+from hailuo_mcp.service.session import Session, Submitted
 
 
 class View(BaseModel):
@@ -146,6 +143,13 @@ def job_view(
     )
 
 
+def public_job_view(session: Session, job: Job, wait_seconds: int, *, duplicate: bool = False) -> JobView:
+    """The view of a job as the session's caller may see it."""
+    return job_view(
+        session.public_view(job), duplicate=duplicate, wait_seconds=wait_seconds, held_back=session.held_back(job)
+    )
+
+
 def _usd(amount: float | None) -> float | None:
     """Rounded to a millionth, to remove floating-point noise."""
     return None if amount is None else round(amount, 6)
@@ -250,11 +254,3 @@ def unfinished_download(download: DownloadProgress) -> Download:
         media_type=MEDIA_TYPE,
         next_step=f'Call download_video again with request_id "{request_id}"; the download continues meanwhile.',
     )
-
-
-def unfinished_download_text(view: Download) -> str:
-    return f"The clip is not saved yet: {megabytes(view.bytes, view.total)} so far. {view.next_step}"
-
-
-def megabytes(received: int, total: int | None) -> str:
-    return f"{received / 1e6:.1f} MB" if total is None else f"{received / 1e6:.1f} of {total / 1e6:.1f} MB"

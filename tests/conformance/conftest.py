@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import npm
-from tests.support import environment
+from tests.support import environment, unavailable
 
 HERE = Path(__file__).parent
 NODE_MAJOR = 22
@@ -33,7 +33,7 @@ def node(suites: Path) -> str:
             version = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=True).stdout
             if int(version.strip().removeprefix("v").split(".")[0]) >= NODE_MAJOR:
                 return candidate
-    return npm.unavailable(f"Node {NODE_MAJOR} or later is not installed")
+    return unavailable(f"Node {NODE_MAJOR} or later is not installed")
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hailuo_mcp.gateways import GATEWAYS
 from tests import links
 from tests.cli.conftest import InProcessCli
+from tests.support import KEYS as SECRETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
-KEYS = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
+KEYS = list(SECRETS)
 SECRET = "sk-of-the-one-who-installs"
 
 

@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted(page for page in ROOT.glob("docs/*.md") if "[[[cog" in page.read_text())
-GENERATED = ["README.md", *(f"docs/{page.name}" for page in PAGES)]
+from tests.docs.blocks import PAGES, ROOT
+
+GENERATED = [page for page in PAGES if "[[[cog" in (ROOT / page).read_text()]
 
 
 def test_generated_parts_are_up_to_date() -> None:

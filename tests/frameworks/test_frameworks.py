@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests import npm
 from tests.frameworks.cases import CASES, EXAMPLES, LOCKS, SCRIPTS, Case
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -59,24 +60,9 @@ def _install_for_python(lock: str, directory: Path) -> None:
 
 def _install_for_node(lock: str, directory: Path) -> None:
     """Node searches for packages from a script's directory upward, so the scripts are copied next to them."""
-    npm = shutil.which("npm")
-    if not npm or not shutil.which("node"):
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Node 20 or later with npm; neither may be missing there.")
-        pytest.skip("Node with npm is not installed")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(LOCKS / lock / name, directory / name)
+    npm.install(LOCKS / lock, directory, options=("--legacy-peer-deps",))
     for scripts in (SCRIPTS, EXAMPLES):
         shutil.copytree(scripts, directory / scripts.name)
-    quiet = [
-        "--prefer-offline",
-        "--ignore-scripts",
-        "--legacy-peer-deps",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-    ]
-    _run([npm, "ci", *quiet], INSTALL_SECONDS, cwd=directory)
 
 
 def _run(command: list[str], seconds: float, **options: Any) -> str:

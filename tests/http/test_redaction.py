@@ -121,6 +121,18 @@ async def test_path_of_an_unwritable_output_directory_is_hidden_from_remote_call
             assert str(tmp_path) not in answer
 
 
+async def test_path_of_a_saved_clip_is_hidden_from_remote_callers_who_cancel_its_job(tmp_path: Path) -> None:
+    path = tmp_path / "clips" / "kite.mp4"
+    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as session:
+        for caller, shows_path in ((Caller("ann"), False), (LOCAL, True)):
+            own = Session(session.services, caller)
+            job = (await own.generate(arguments_for(MODEL))).job
+            update = {"state": State.COMPLETED, "video_url": "https://x.example/x.mp4", "video_path": str(path)}
+            await session.ledger.change(job.id, lambda j, update=update: j.model_copy(update=update))
+            answer = await call(own, "cancel_job", request_id=job.request_id)
+            assert (str(path) in answer) is shows_path
+
+
 async def test_routes_answer_503_without_details_if_the_ledger_is_unusable(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
     async with opened(tmp_path) as session:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_tokens import ANN, TOKENS, client_with_token, submitted
-from tests.mcp.player.conftest import chromium
+from tests.mcp.player.browser import browsing, chromium
 from tests.mcp.player.test_accessibility import AXE
 from tests.mcp.player.test_accessibility import axe as axe
 
@@ -24,13 +24,8 @@ PROMPTS = ("A red kite rises over the dunes [Pan left]", "sandbox:fail a boat in
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chrome() -> AsyncGenerator["Browser"]:
-    path = chromium()
-    from playwright.async_api import async_playwright  # it may be missing
-
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    async with browsing(chromium()) as launched:
         yield launched
-        await launched.close()
 
 
 async def test_member_signs_in_and_the_page_is_responsive_and_accessible(

@@ -27,11 +27,11 @@ PICTURE = "https://pictures.example/first.png"
 class Scene:
     ann: RawClient
     ben: RawClient
-    asked: list[RecordedRequest]
+    requests: list[RecordedRequest]
     directory: Path
 
     def keys_since(self, before: int) -> set[str]:
-        return {request.key for request in self.asked[before:]}
+        return {request.key for request in self.requests[before:]}
 
     def files_containing(self, secret: str) -> list[str]:
         """The server's files that contain this: ledger, log and clips."""
@@ -41,18 +41,18 @@ class Scene:
 
 @asynccontextmanager
 async def serving_two(directory: Path, *, file: str = "", **variables: str) -> AsyncGenerator[Scene]:
-    asked: list[RecordedRequest] = []
+    requests: list[RecordedRequest] = []
     if file:
         (directory / "tenants.toml").write_text(file)
         variables["HAILUO_MCP_TENANTS_FILE"] = str(directory / "tenants.toml")
-    with sandbox_on_a_port(directory / "far", asked=asked) as gateways:
+    with sandbox_on_a_port(directory / "far", requests=requests) as gateways:
         given = {**gateways, "HAILUO_MCP_HTTP_TOKENS": TOKENS, "HAILUO_MCP_LOG_LEVEL": "DEBUG", **variables}
         async with (
             serving(directory, **{name: value for name, value in given.items() if value}) as running,
             httpx.AsyncClient(timeout=30) as web,
         ):
             ann, ben = (RawClient(web, running.url, token) for token in (ANN, BEN))
-            yield Scene(ann, ben, asked, directory)
+            yield Scene(ann, ben, requests, directory)
 
 
 async def offered_gateways(client: RawClient) -> set[str]:
@@ -79,7 +79,7 @@ async def test_tenants_own_key_is_used_only_for_that_tenant_without_fallback(tmp
         assert "apixo" in await offered_gateways(scene.ben)
         for method, params in {"tools/list": dict[str, str](), "resources/read": {"uri": "hailuo://models"}}.items():
             assert scope_of(await scene.ann.ask(method, params)) == "private", "caches may not share a tenant's list"
-        before = len(scene.asked)
+        before = len(scene.requests)
         job = (await scene.ann.call("generate_video", prompt="a kite", model=SEGMIND))["structuredContent"]
         done = await scene.ann.call("get_status", request_id=job["request_id"], wait_seconds=20)
         assert done["structuredContent"]["state"] == "completed"
@@ -87,7 +87,7 @@ async def test_tenants_own_key_is_used_only_for_that_tenant_without_fallback(tmp
         assert lost["structuredContent"]["state"] == "unconfirmed"
         await scene.ann.call("get_status", request_id=lost["structuredContent"]["request_id"])  # looks in the history
         paths = {
-            request.path.split("/")[1] for request in scene.asked[before:] if not request.path.startswith("/clips")
+            request.path.split("/")[1] for request in scene.requests[before:] if not request.path.startswith("/clips")
         }
         assert len(paths) > 1, f"the history was requested too: {paths}"
         assert scene.keys_since(before) - {""} == {ANN_KEY}
@@ -95,7 +95,7 @@ async def test_tenants_own_key_is_used_only_for_that_tenant_without_fallback(tmp
         assert refused["structuredContent"]["error"]["code"] == "unknown_model"
         spent = await scene.ann.call("generate_video", prompt="a third", model=SEGMIND)
         assert spent["structuredContent"]["error"]["code"] == "budget_exceeded"
-        before = len(scene.asked)
+        before = len(scene.requests)
         bens = (await scene.ben.call("generate_video", prompt="a kite", model=SEGMIND))["structuredContent"]
         assert not bens["duplicate"]
         assert scene.keys_since(before) == {SERVER_KEY}
@@ -114,20 +114,20 @@ async def test_key_from_a_header_is_sent_to_its_gateway_and_not_stored(tokens: b
         error = refused["structuredContent"]["error"]
         assert error["code"] == "unknown_model"
         assert "X-Apixo-Api-Key" in error["hint"]
-        before = len(scene.asked)
+        before = len(scene.requests)
         job = (await sender.call("generate_video", prompt="a kite", model=SEGMIND))["structuredContent"]
         assert scene.keys_since(before) == {CALLER_KEY}
-        count = len(scene.asked)
+        count = len(scene.requests)
         status = (await plain.call("get_status", request_id=job["request_id"], wait_seconds=4))["structuredContent"]
         assert status["state"] == "queued"
         assert any("X-Segmind-Api-Key" in warning for warning in status["warnings"])
-        assert len(scene.asked) == count, "no request for a call without the key, and none by the worker"
+        assert len(scene.requests) == count, "no request for a call without the key, and none by the worker"
         done = await sender.call("get_status", request_id=job["request_id"], wait_seconds=20)
         assert done["structuredContent"]["state"] == "completed"
         saved = await sender.call("download_video", request_id=job["request_id"])
         assert not saved["isError"]
         assert scene.keys_since(before) - {""} == {CALLER_KEY}
-        before = len(scene.asked)
+        before = len(scene.requests)
         other = (await plain.call("generate_video", prompt="another", model=SEGMIND))["structuredContent"]
         await sender.call("get_status", request_id=other["request_id"])
         assert scene.keys_since(before) == {SERVER_KEY}, "the server's job is polled with the server's key"
@@ -143,7 +143,7 @@ async def test_key_with_invalid_characters_is_refused_and_not_shown(tmp_path: Pa
             assert answer.status_code == 400
             assert "X-Segmind-Api-Key" in answer.text
             assert wrong.decode() not in answer.text
-        assert scene.asked == []
+        assert scene.requests == []
 
 
 async def test_key_from_a_header_is_ignored_unless_the_operator_allows_it(tmp_path: Path) -> None:

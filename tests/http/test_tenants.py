@@ -97,7 +97,7 @@ class Scene:
 
     ann: RawClient
     ben: RawClient
-    asked: list[RecordedRequest]
+    requests: list[RecordedRequest]
     ids: Mapping[str, str]
     """The ids of Ann's finished job, by form."""
     running: str
@@ -105,8 +105,8 @@ class Scene:
 
 @asynccontextmanager
 async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene]:
-    asked: list[RecordedRequest] = []
-    with sandbox_on_a_port(directory / "far", asked=asked) as gateways:
+    requests: list[RecordedRequest] = []
+    with sandbox_on_a_port(directory / "far", requests=requests) as gateways:
         async with (
             serving(directory, **gateways, HAILUO_MCP_HTTP_TOKENS=TOKENS, **variables) as running,
             httpx.AsyncClient(timeout=30) as web,
@@ -118,13 +118,13 @@ async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene
             key = saved["video_url"].rpartition("/")[2].partition(".")[0]
             running_job = await ann.call("generate_video", prompt=f"{PROMPT} sandbox:never", model=MODEL)
             ids = {"remote": job["request_id"], "unconfirmed": f"{MODEL}/unconfirmed-{key}"}
-            yield Scene(ann, ben, asked, ids, running_job["structuredContent"]["request_id"])
+            yield Scene(ann, ben, requests, ids, running_job["structuredContent"]["request_id"])
 
 
 @pytest.mark.slow
 async def test_ids_of_another_tenant_are_answered_like_unknown_ids(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
-        before = list(scene.asked)
+        before = list(scene.requests)
         differences: list[str] = []
         found = 0
         for era in ERAS:
@@ -141,8 +141,8 @@ async def test_ids_of_another_tenant_are_answered_like_unknown_ids(tmp_path: Pat
                         found += "error" not in own and not own["result"].get("isError")
         assert differences == []
         assert found == 2 * 8 * len(ERAS) + 2 * 3, "each of these shows the job to its owner"
-        assert [one for one in scene.asked[len(before) :] if one.method == "POST"] == []
-        assert scene.asked == before, "no request to a gateway, for another tenant or for a finished job"
+        assert [one for one in scene.requests[len(before) :] if one.method == "POST"] == []
+        assert scene.requests == before, "no request to a gateway, for another tenant or for a finished job"
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ async def test_duplicate_check_uploads_and_budget_are_separate_for_each_tenant(t
         equal: dict[str, Any] = {"prompt": "a kite", "model": "segmind/hailuo-2.3-fast", "first_frame_image": frame}
 
         def uploads() -> int:
-            return sum(one.method == "POST" and "upload" in one.path for one in scene.asked)
+            return sum(one.method == "POST" and "upload" in one.path for one in scene.requests)
 
         first = (await scene.ann.call("generate_video", **equal))["structuredContent"]
         assert uploads() == 1
@@ -190,8 +190,8 @@ async def test_duplicate_check_uploads_and_budget_are_separate_for_each_tenant(t
 
 @pytest.mark.slow
 async def test_local_user_and_tenant_see_nothing_of_each_other(tmp_path: Path) -> None:
-    asked: list[RecordedRequest] = []
-    with sandbox_on_a_port(tmp_path / "far", asked=asked) as gateways:
+    requests: list[RecordedRequest] = []
+    with sandbox_on_a_port(tmp_path / "far", requests=requests) as gateways:
         tokens = {"HAILUO_MCP_HTTP_TOKENS": TOKENS}
         async with (
             serving(tmp_path, **gateways, **tokens) as running,
@@ -204,10 +204,10 @@ async def test_local_user_and_tenant_see_nothing_of_each_other(tmp_path: Path) -
             ).structured_content
             remote = (await ann.call("generate_video", prompt="abroad", model=MODEL))["structuredContent"]
             assert local_job
-            before = len(asked)
+            before = len(requests)
             refused = await ann.call("get_status", request_id=local_job["request_id"])
             assert refused["structuredContent"]["error"]["code"] == "unknown_request"
-            assert len(asked) == before
+            assert len(requests) == before
             assert (await ann.call("list_jobs"))["structuredContent"]["total"] == 1
             listed = (await local.call_tool("list_jobs")).structured_content
             assert listed
@@ -226,7 +226,7 @@ async def test_subscription_gets_no_updates_about_jobs_of_another_tenant(tmp_pat
         received: dict[str, list[str]] = {ANN: [], BEN: []}
         listening = {token: anyio.Event() for token in received}
         ann_notified = anyio.Event()
-        before = len(scene.asked)
+        before = len(scene.requests)
 
         async def listen(token: str) -> None:
             headers = headers_of(body, "auto", token)
@@ -250,7 +250,7 @@ async def test_subscription_gets_no_updates_about_jobs_of_another_tenant(tmp_pat
             streams.cancel_scope.cancel()
         assert len(received[BEN]) == 1, received[BEN]  # only the acknowledgement
         assert "acknowledged" in received[BEN][0]
-        polls = [one for one in scene.asked[before:] if one.method == "GET"]
+        polls = [one for one in scene.requests[before:] if one.method == "GET"]
         assert all(mine.rpartition("/")[2] in one.path for one in polls), "the job was polled only for Ann"
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import anyio
 import anyio.to_thread
@@ -29,7 +28,7 @@ from tests.load.client import WITHOUT_HISTORY, Agent, Log
 from tests.load.processes import Process, free_ports
 from tests.load.proxy import nginx
 from tests.load.size import percentile, share, sized, spread
-from tests.postgres import Postgres, started_postgres
+from tests.postgres import Postgres
 from tests.support import environment
 
 REPLICAS, SANDBOXES = 5, 2
@@ -45,13 +44,6 @@ NO_HISTORY_EVERY = 25
 """One job in this many goes to a gateway where a lost submission cannot be found again."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(3600 if share() > 0.2 else 400)]
-
-
-@pytest.fixture
-def own_postgres() -> Generator[Postgres]:
-    """A separate database server, because the test restarts it. Its user may not read pytest's directories."""
-    with started_postgres(Path(tempfile.gettempdir()) / f"hailuo-postgres-{uuid4().hex}") as server:
-        yield server
 
 
 @pytest.fixture

@@ -41,6 +41,10 @@ TEXT_MAX_PER_MODEL = 260
 """How many characters a list may use for each model."""
 
 
+async def call_tool(session: Session, tool: str, **arguments: Any) -> CallToolResult:
+    return await tools.call(tool, tools.Call(session, arguments, None))
+
+
 class Caller:
     """Calls tools, and checks what every result must have."""
 
@@ -74,6 +78,8 @@ def check_result(tool: str, result: CallToolResult) -> None:
     assert schema
     jsonschema.Draft202012Validator(schema).validate(facts)  # pyright: ignore[reportUnknownMemberType]  untyped
     text = text_of(result)
+    # LangChain would make a `file` block of a link with our own scheme, which OpenAI's, Google's and Anthropic's
+    # clients then refuse.
     assert len(result.content) == 1
     whole_model = tool == "list_models" and '"schema"' in text
     longest = max(TEXT_MAX, TEXT_MAX_PER_MODEL * len(MODEL_IDS)) if tool == "list_models" else TEXT_MAX

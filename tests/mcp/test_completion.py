@@ -16,13 +16,9 @@ from mcp_types import (
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import completion, resources
 from hailuo_mcp.service.session import Session
-from tests.mcp.saved import AIMLAPI, FAST_02, saved_clip
-from tests.mcp.test_prompts import stored_job
-from tests.support import (
-    MODEL_IDS,
-    open_session,
-    settings_for,
-)
+from tests.mcp.calling import FAST_02
+from tests.mcp.stored import AIMLAPI, saved_clip, stored_job
+from tests.support import MODEL_IDS, open_session, settings_for
 
 
 async def completed(

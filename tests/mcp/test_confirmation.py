@@ -1,6 +1,5 @@
 """A person decides before money is spent: by answering a question, in both protocol eras, or by a limit in the call."""
 
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,12 +8,12 @@ from typing import Any
 
 import anyio
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp_types import INTERNAL_ERROR, ElicitRequestParams, ElicitResult, ErrorData, InputRequiredResult, InputResponses
 
 from hailuo_mcp.mcp.server import build_server
-from tests.support import Era, Wire, arguments_for, environment, facts_of, recorded_sandbox, settings_for, text_of
+from tests.support import Era, Wire, arguments_for, facts_of, recorded_sandbox, server, settings_for, text_of
 
 ALWAYS = {"HAILUO_MCP_CONFIRM_ABOVE_USD": "0"}
 CALL = arguments_for("segmind/hailuo-02-fast")
@@ -148,10 +147,7 @@ async def test_an_answer_counts_only_for_its_own_job(tmp_path: Path) -> None:
 @pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_the_question_is_asked_over_stdio(era: Era, tmp_path: Path) -> None:
     person = _accepting_person()
-    parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "hailuo_mcp"], env=environment(tmp_path, **ALWAYS), cwd=tmp_path
-    )
-    async with Client(parameters, mode=era, elicitation_callback=person) as client:
+    async with server(tmp_path, era, person, **ALWAYS) as client:
         assert facts_of(await client.call_tool("generate_video", CALL))["state"] == "queued"
     assert len(person.questions) == 1
 

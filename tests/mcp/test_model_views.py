@@ -1,16 +1,14 @@
 """What `list_models` shows for the built-in models, compared with committed snapshots."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hailuo_mcp.mcp import model_views
+from tests.mcp.snapshot_files import SNAPSHOTS, assert_matches_snapshot
 from tests.support import MODEL_IDS, catalog_for
 
-SNAPSHOTS = Path(__file__).parent / "snapshots" / "models"
 KEY_SETS: dict[str, dict[str, str]] = {
     "sandbox": {"HAILUO_MCP_SANDBOX": "1"},
     "segmind": {"SEGMIND_API_KEY": "k"},
@@ -23,15 +21,6 @@ KEY_SETS: dict[str, dict[str, str]] = {
 }
 
 
-def _assert_snapshot(name: str, value: object) -> None:
-    path = SNAPSHOTS / f"{name}.json"
-    written = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if os.environ.get("SNAPSHOTS") == "write":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(written)
-    assert path.read_text() == written
-
-
 @pytest.mark.parametrize("keys", KEY_SETS)
 def test_the_list_of_models_matches_its_snapshot(keys: str) -> None:
     catalog = catalog_for(**KEY_SETS[keys])
@@ -40,7 +29,7 @@ def test_the_list_of_models_matches_its_snapshot(keys: str) -> None:
         **view.model_dump(mode="json"),
         "text": model_views.model_list_text(view, catalog).split("\n"),
     }
-    _assert_snapshot(f"list-{keys}", content)
+    assert_matches_snapshot(f"models/list-{keys}", content)
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
@@ -48,4 +37,9 @@ def test_the_details_of_a_model_match_its_snapshot(model_id: str) -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1")
     view = model_views.model_list(catalog, True, catalog.model(model_id))
     assert json.loads(model_views.model_list_text(view, catalog)) == view.models[0]
-    _assert_snapshot(model_id.replace("/", "-"), view.model_dump(mode="json"))
+    assert_matches_snapshot(f"models/{model_id.replace('/', '-')}", view.model_dump(mode="json"))
+
+
+def test_every_list_and_every_model_has_a_snapshot_and_none_is_obsolete() -> None:
+    expected = {f"list-{keys}" for keys in KEY_SETS} | {model_id.replace("/", "-") for model_id in MODEL_IDS}
+    assert {file.stem for file in (SNAPSHOTS / "models").glob("*.json")} == expected

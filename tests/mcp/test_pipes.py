@@ -49,17 +49,10 @@ CHUNKS = b"one\ntw", b"o\n\n  \nthr", b"ee \xff\nfour"
 EXPECTED = ["one", "two", "three \N{REPLACEMENT CHARACTER}", "four"]
 
 
-async def test_lines_are_read_completely_however_they_are_split() -> None:
+@pytest.mark.parametrize("blocking", [True, False])
+async def test_lines_are_read_completely_however_they_are_split(blocking: bool) -> None:
     reading, writing = os.pipe()
-    feeder = start_feeder(writing, *CHUNKS)
-    assert await read(reading) == EXPECTED
-    feeder.join()
-    os.close(reading)
-
-
-async def test_lines_are_read_from_a_non_blocking_pipe() -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
+    os.set_blocking(reading, blocking)
     feeder = start_feeder(writing, *CHUNKS)
     assert await read(reading) == EXPECTED
     feeder.join()

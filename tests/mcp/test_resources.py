@@ -13,31 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
-from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     BlobResourceContents,
-    CompleteRequestParams,
-    CompleteResult,
-    GetPromptRequestParams,
-    GetPromptResult,
-    ListPromptsResult,
-    ListResourcesResult,
-    ListResourceTemplatesResult,
     PromptReference,
-    ReadResourceRequestParams,
-    ReadResourceResult,
     ResourceTemplateReference,
     TextResourceContents,
 )
 
 from hailuo_mcp.core.job import State, utc_now
-from hailuo_mcp.mcp import completion, prompts, resources, tools
+from hailuo_mcp.mcp import prompts, resources
+from hailuo_mcp.mcp.server import build_server
 from hailuo_mcp.service.session import Session
-from tests.mcp.saved import AIMLAPI, CLIP, FAST_02, saved_clip
-from tests.mcp.test_prompts import assert_matches_snapshot, stored_job
+from tests.mcp.calling import FAST_02, call_tool
+from tests.mcp.snapshot_files import as_sent, assert_matches_snapshot
+from tests.mcp.stored import AIMLAPI, CLIP, saved_clip, stored_job
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -54,7 +46,6 @@ from tests.support import (
     wired,
 )
 
-SNAPSHOTS = Path(__file__).parent / "snapshots" / "resources"
 CAP = resources.VIDEO_MB_MAX * 1024 * 1024
 NO_DOWNLOAD = {"HAILUO_MCP_AUTO_DOWNLOAD": "0"}
 FORMS: dict[str, Callable[[str, str], str]] = {
@@ -62,10 +53,6 @@ FORMS: dict[str, Callable[[str, str], str]] = {
     "raw": lambda uri, id: uri[: uri.index("/", len("hailuo://")) + 1] + id,
     "encoded but for its slashes": lambda uri, _: uri.replace("%2F", "/"),
 }
-
-
-async def no_progress(progress: float, total: float | None, message: str) -> None:
-    """Discards progress."""
 
 
 async def facts_at(session: Session, uri: str) -> Any:
@@ -78,7 +65,7 @@ async def facts_at(session: Session, uri: str) -> Any:
 
 async def answer_of(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
     """What the tool returns for the same thing."""
-    return dict(facts_of(await tools.call(tool, tools.Call(session, arguments, no_progress))))
+    return dict(facts_of(await call_tool(session, tool, **arguments)))
 
 
 async def bytes_at(session: Session, uri: str) -> bytes:
@@ -100,10 +87,7 @@ async def refusal(session: Session, uri: str) -> MCPError:
 
 def test_resource_and_template_definitions_match_their_snapshots() -> None:
     for name, definitions in (("resources", resources.listed()), ("templates", resources.templates())):
-        assert_matches_snapshot(
-            SNAPSHOTS / f"{name}.json",
-            [d.model_dump(mode="json", by_alias=True, exclude_none=True) for d in definitions],
-        )
+        assert_matches_snapshot(f"resources/{name}", [as_sent(definition) for definition in definitions])
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
@@ -223,7 +207,7 @@ async def test_a_video_is_the_saved_file_byte_for_byte(model_id: str, form: str,
         request_id, _ = await saved_clip(session, model_id)
         result = await resources.read(session, FORMS[form](uri_of("videos", request_id), request_id))
         assert await bytes_at(session, uri_of("videos", request_id)) == CLIP
-    assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_TTL_MS, "private")
+    assert (result.ttl_ms, result.cache_scope) == (resources.FILE_TTL_MS, "private")
     assert not wire.requests
 
 
@@ -348,43 +332,12 @@ async def test_a_gateway_error_is_an_internal_error_and_leaks_no_key(tmp_path: P
 # --- over the protocol ----------------------------------------------------------------------------------------------
 
 
-def server_of(session: Session) -> Server[Any]:
-    """A server with only resources, prompts and completion."""
-
-    async def list_resources(_ctx: Any, _params: Any) -> ListResourcesResult:
-        return ListResourcesResult(resources=resources.listed())
-
-    async def list_templates(_ctx: Any, _params: Any) -> ListResourceTemplatesResult:
-        return ListResourceTemplatesResult(resource_templates=resources.templates())
-
-    async def read(_ctx: Any, params: ReadResourceRequestParams) -> ReadResourceResult:
-        return await resources.read(session, params.uri)
-
-    async def list_prompts(_ctx: Any, _params: Any) -> ListPromptsResult:
-        return ListPromptsResult(prompts=prompts.definitions(session.catalog))
-
-    async def get_prompt(_ctx: Any, params: GetPromptRequestParams) -> GetPromptResult:
-        return await prompts.get(session, params.name, params.arguments)
-
-    async def complete(_ctx: Any, params: CompleteRequestParams) -> CompleteResult:
-        return CompleteResult(
-            completion=await completion.complete(session, params.ref, params.argument, params.context)
-        )
-
-    return Server(
-        "test",
-        on_list_resources=list_resources,
-        on_list_resource_templates=list_templates,
-        on_read_resource=read,
-        on_list_prompts=list_prompts,
-        on_get_prompt=get_prompt,
-        on_completion=complete,
-    )
-
-
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 async def test_a_client_of_either_era_finds_and_reads_everything(era: Era, tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session, Client(server_of(session), mode=era) as client:
+    async with (
+        open_session(settings_for(tmp_path)) as session,
+        Client(build_server(session.services, "0"), mode=era) as client,
+    ):
         request_id, path = await saved_clip(session, AIMLAPI)
         assert [r.uri for r in (await client.list_resources()).resources] == ["hailuo://models", "hailuo://jobs"]
         listed = (await client.list_resource_templates()).resource_templates

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from hailuo_mcp.mcp.server import build_server
+from tests.load.processes import free_ports
+from tests.mcp.calling import FAST_02
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -21,16 +21,13 @@ from tests.support import (
     environment,
     facts_of,
     log_of,
-    open_session,
     sent_to,
     server,
-    settings_for,
     text_of,
     without_pyav,
 )
 
 ERAS: dict[Era, str] = {"legacy": "2025-11-25", "auto": "2026-07-28"}
-FAST_02 = "segmind/hailuo-02-fast"
 TEXT_CALL = {"model": "segmind/minimax-hailuo-2", "prompt": "a red kite rises"}
 
 
@@ -105,24 +102,10 @@ async def test_a_job_survives_a_restart_of_the_server(tmp_path: Path) -> None:
         assert (again["duplicate"], again["request_id"]) == (True, request_id)
 
 
-async def test_without_a_key_and_without_the_sandbox_answers_name_the_keys(tmp_path: Path) -> None:
-    opened = open_session(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"))
-    async with opened as session, Client(build_server(session.services, "0")) as client:
-        refused = await client.call_tool("generate_video", {"prompt": "x"})
-        assert all(variable in text_of(refused) for variable in KEYS)
-        listed = await client.call_tool("list_models")
-        assert all(variable in text_of(listed) for variable in KEYS)
-
-
-def _unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.mark.slow
 async def test_no_key_appears_in_any_answer_or_in_the_log(tmp_path: Path) -> None:
-    variables = {**KEYS, **sent_to(_unused_port()), "HAILUO_MCP_LOG_LEVEL": "DEBUG"}
+    (port,) = free_ports(1)
+    variables = {**KEYS, **sent_to(port), "HAILUO_MCP_LOG_LEVEL": "DEBUG"}
     answers: list[str] = []
     async with server(tmp_path, **variables) as client:
         calls: list[tuple[str, dict[str, Any]]] = [("list_models", {}), ("list_jobs", {})]

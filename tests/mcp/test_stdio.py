@@ -25,23 +25,27 @@ BAD_LINES = {
 }
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The answers to all bad lines, and to a good line before and after them."""
-    directory: Path = tmp_path_factory.mktemp("home")
-    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
-    lines = [json.dumps(INITIALIZE), "", *BAD_LINES, "  ", json.dumps(listing)]
+def _answers(lines: list[str], home: Path) -> list[dict[str, Any]]:
+    """The server's answers to these lines, of which the last ends with the stream."""
     done = subprocess.run(
         PROGRAM,
-        input="\n".join(lines),  # the last line ends with the stream
-        env=environment(directory, HAILUO_MCP_SANDBOX="1"),
-        cwd=directory,
+        input="\n".join(lines),
+        env=environment(home, HAILUO_MCP_SANDBOX="1"),
+        cwd=home,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The answers to all bad lines, and to a good line before and after them."""
+    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+    lines = [json.dumps(INITIALIZE), "", *BAD_LINES, "  ", json.dumps(listing)]
+    return _answers(lines, tmp_path_factory.mktemp("home"))
 
 
 def test_each_bad_line_gets_an_error_with_its_id_if_it_can_be_read(answers: list[dict[str, Any]]) -> None:
@@ -72,17 +76,8 @@ def test_null_and_empty_optional_arguments_count_as_absent_everywhere(tmp_path: 
         {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         for number, (method, params) in enumerate(EMPTY.items(), 2)
     ]
-    done = subprocess.run(
-        PROGRAM,
-        input="\n".join(map(json.dumps, [INITIALIZE, *calls])),
-        env=environment(tmp_path, HAILUO_MCP_SANDBOX="1"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    lines = [json.dumps(message) for message in (INITIALIZE, *calls)]
+    answers = {answer["id"]: answer for answer in _answers(lines, tmp_path)}
     results = {call["method"]: answers[call["id"]]["result"] for call in calls}
     (message,) = results["prompts/get"]["messages"]
     assert "in 2 shots" in message["content"]["text"]

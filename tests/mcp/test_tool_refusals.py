@@ -12,8 +12,8 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Entered, JobPage, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.mcp.server import build_server
+from tests.mcp.bad_calls import CASES, Case
 from tests.mcp.calling import DEFINITIONS, FAST_02, check_result, open_caller
-from tests.mcp.test_bad_input import CASES, Case
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -29,11 +29,6 @@ from tests.support import (
 UNKNOWN_MODELS: tuple[object, ...] = ("sora", 7, {}, "x" * 5000)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path)
-
-
 # --- wrong calls -----------------------------------------------------------------------------------------------------
 
 
@@ -45,13 +40,17 @@ def settings(tmp_path: Path) -> Settings:
         ("get_status", {"request_id": 7}, "request_id must be a string"),
         ("get_status", {"request_id": "r-1"}, "'r-1' is not of the form"),
         ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": -1}, "wait_seconds must be"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": 46}, "from 0 to 45, got 46"),
+        (
+            "get_status",
+            {"request_id": f"{FAST_02}/x", "wait_seconds": 46},
+            "wait_seconds must be a whole number from 0 to 45, got 46.",
+        ),
         ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": True}, "got true"),
         ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": 1.5}, "got 1.5"),
         ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": "9" * 5000}, "wait_seconds must be"),
         ("get_status", {"request_id": f"{FAST_02}/x", "wait": 1}, "no argument wait"),
-        ("list_jobs", {"limit": 0}, "from 1 to 50, got 0"),
-        ("list_jobs", {"limit": 51}, "from 1 to 50, got 51"),
+        ("list_jobs", {"limit": 0}, "limit must be a whole number from 1 to 50, got 0."),
+        ("list_jobs", {"limit": 51}, "limit must be a whole number from 1 to 50, got 51."),
         ("list_jobs", {"limit": "many"}, "limit must be"),
         ("list_jobs", {"state": "done"}, 'got "done"'),
         ("list_jobs", {"state": 7}, "state must be one of"),

@@ -2,7 +2,7 @@
 `_meta` that refers hosts to it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hailuo_mcp.core.job import Job, utc_now
@@ -18,6 +18,11 @@ BALANCE = "hailuo-mcp/balance"
 """Key in the same `_meta`: the account's last known balance, in the gateway's currency or credits."""
 ROWS = "hailuo-mcp/rows"
 """Key in the `_meta` of a list of jobs: for each job, in the same order, its price, its times and the keys above."""
+GALLERY_META: Mapping[str, Any] = {"ui": {"resourceUri": PLAYER_URI}}
+"""The `_meta` of a tool whose results the player shows as a gallery."""
+JOB_META: Mapping[str, Any] = {**GALLERY_META, "ui/resourceUri": PLAYER_URI}
+"""The same for a job. The flat key is the format before 2026-01-26: deprecated, but the only one that older hosts read.
+The gallery does without it: every key costs context in each tools/list."""
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
 _PART = re.compile(r"^/\*= (?P<name>[a-z]+\.(?:css|js)) \*/$", re.MULTILINE)
 """A line of the document that is replaced by a file of that name. All scripts share one scope."""
@@ -45,19 +50,6 @@ def icon_uri() -> str:
     return f"data:{ICON_TYPE};base64,{b64encode((files(__name__) / 'icon.svg').read_bytes()).decode()}"
 
 
-def tool_meta() -> dict[str, Any]:
-    """The `_meta` of a tool whose results the player shows.
-
-    The flat key is the format before 2026-01-26: deprecated, but the only one that older hosts read.
-    """
-    return {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
-
-
-def gallery_meta() -> dict[str, Any]:
-    """The same for a list of jobs, in the new format only: every key costs context in each tools/list."""
-    return {"ui": {"resourceUri": PLAYER_URI}}
-
-
 def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
     """The `_meta` of a result with a job: the actions that the player may offer, and the balance."""
     offers = {
@@ -65,7 +57,7 @@ def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
         CAN_CONTINUE: session.may_continue(job),
         HAS_POSTER: session.has_poster(job),
     }
-    meta: dict[str, Any] = {key: True for key, offered in offers.items() if offered}
+    meta: dict[str, Any] = {key: True for key, is_offered in offers.items() if is_offered}
     if (balance := session.last_balance(job)) is not None:
         meta[BALANCE] = balance
     return meta or None

@@ -1,14 +1,17 @@
 """The prompts: common tasks as step-by-step instructions for using the tools."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
 
+from mcp.server.context import CallNext, HandlerResult
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.text import repr_name, repr_short
-from hailuo_mcp.mcp.errors import error_boundary
+from hailuo_mcp.mcp.errors import Context, error_boundary
 from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
 from hailuo_mcp.mcp.prompts.recipes import RECIPES
 from hailuo_mcp.mcp.prompts.suggestions import prompt_max
@@ -97,3 +100,27 @@ def _validate(recipe: Recipe, arguments: Mapping[str, str], catalog: Catalog) ->
         message = f"{recipe.name}: {argument.name} {problem}. {argument.title}: {argument.described(catalog)}"
         raise MCPError(INVALID_PARAMS, message, {"argument": argument.name})
     return given
+
+
+# --- tolerance for wrong types --------------------------------------------------------------------------------------
+
+
+async def tolerate_values(ctx: Context, call_next: CallNext) -> HandlerResult:
+    """Middleware that drops null arguments and converts numbers to strings. The protocol allows only strings, and the
+    SDK (2.3) refuses everything else before a handler is called, without saying why."""
+    if ctx.method in ("prompts/get", "completion/complete") and ctx.params:
+        ctx = replace(ctx, params=_cleaned(ctx.params))
+    return await call_next(ctx)
+
+
+def _cleaned(params: Mapping[str, Any]) -> dict[str, Any]:
+    cleaned = dict(params)
+    if isinstance(arguments := params.get("arguments"), dict):
+        cleaned["arguments"] = {
+            name: str(value) if isinstance(value, (int, float)) else value
+            for name, value in cast("dict[str, Any]", arguments).items()
+            if value is not None and value != []
+        }
+    if isinstance(context := params.get("context"), dict):
+        cleaned["context"] = _cleaned(cast("dict[str, Any]", context))
+    return cleaned

@@ -1,7 +1,8 @@
 """The texts of the prompts that make clips: steps with the tools, with models and prices from the catalog."""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog, Model
@@ -37,10 +38,6 @@ def _number_of_shots(given: Given) -> int:
     return number
 
 
-def _picked(given: Given, *names: str) -> dict[str, str]:
-    return {name: given[name] for name in names if name in given}
-
-
 def _price(spec: ModelSpec) -> str:
     price = spec.price()
     if price is None:
@@ -54,8 +51,10 @@ def _facts(spec: ModelSpec) -> str:
     return f"{spec.id}: {spec.summary}; {_price(spec)}; {time}"
 
 
-def _cheapest(specs: Sequence[ModelSpec]) -> ModelSpec:
-    return min(specs, key=lambda spec: price.usd if (price := spec.price()) else float("inf"))
+def _usd(spec: ModelSpec) -> float:
+    """The price of a clip, for comparisons; infinite if it is not published."""
+    price = spec.price()
+    return price.usd if price else math.inf
 
 
 def _accepted(model: Model, arguments: Mapping[str, Any]) -> ModelSpec | None:
@@ -116,7 +115,7 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
     catalog = session.catalog
     if not catalog.usable:
         return [*task, "", *_no_model(catalog)]
-    options = _picked(given, "duration", "resolution")
+    options = {name: given[name] for name in ("duration", "resolution") if name in given}
     given_arguments = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
     spec = catalog.parse(given.get("model"), given_arguments).spec
     why = "as the user chose" if "model" in given else "the cheapest usable model that accepts this"
@@ -159,7 +158,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
     chaining = [model for model in models if chains(catalog, model)]
     opening = [spec for model in chaining or models if (spec := _accepted(model, {"prompt": "x", **start}))]
     later = [spec for model in chaining if (spec := _accepted(model, {"prompt": "x", "first_frame_image": LAST_FRAME}))]
-    best = _cheapest(opening or later) if chaining else None
+    best = min(opening or later, key=_usd) if chaining else None
     longest = prompt_max([type(best)] if best else models)
     plan = [
         f"1. Write the shots with the user: for each one prompt of at most {longest} characters, with the camera "
@@ -169,7 +168,9 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         start = start if opening else {"first_frame_image": "<first picture>"}
         first = _call(model=best.id, prompt="<shot 1>", **start)
         following = _call(model=best.id, prompt="<shot 2>", first_frame_image=f"{LAST_FRAME}<request_id of shot 1>")
-        task += [f"Model for all shots, so that they look alike: {_facts(best)}", *_total(best, shots)]
+        task.append(f"Model for all shots, so that they look alike: {_facts(best)}")
+        if price := best.price():
+            task.append(f"Estimate for {shots} such shots: ${price.usd * shots:.2f}")
         others = [spec for spec in later if spec.id != best.id]
         task += [f"Can also continue from an earlier shot: {_facts(spec)}" for spec in others]
         chain = [
@@ -204,11 +205,6 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         "",
         *_common_rules(session),
     ]
-
-
-def _total(spec: ModelSpec, shots: int) -> list[str]:
-    price = spec.price()
-    return [f"Estimate for {shots} such shots: ${price.usd * shots:.2f}"] if price else []
 
 
 async def compare_models(session: Session, given: Given) -> list[str]:

@@ -77,8 +77,8 @@ RequestIdText = Annotated[
 
 
 class Arguments(BaseModel):
-    """The arguments of one tool. Every field has a description for the schema, and a `Hint` if its value can be
-    wrong."""
+    """The arguments of one tool. Every field has a description for the schema, and a `Hint` if its value can be wrong;
+    a flag's hint is the same for all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -129,7 +129,10 @@ class Arguments(BaseModel):
 
     @classmethod
     def _hint(cls, name: str) -> str | None:
-        return next((each.text for each in cls.model_fields[name].metadata if isinstance(each, Hint)), None)
+        field = cls.model_fields[name]
+        if field.annotation is bool:
+            return f"Pass {name} as true or false, or leave it out."
+        return next((each.text for each in field.metadata if isinstance(each, Hint)), None)
 
 
 def _wanted(schema: JsonSchema) -> str:
@@ -137,8 +140,7 @@ def _wanted(schema: JsonSchema) -> str:
         return f"one of {', '.join(schema['enum'])}"
     if schema["type"] == "number":
         return "a number of at least 0"
-    bounds = f" from {schema['minimum']} to {schema['maximum']}" if "minimum" in schema else ""
-    return describe(schema) + bounds
+    return describe(schema)
 
 
 # --- tools --------------------------------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ class Tool(Generic[A]):
     icon."""
     open_world: bool = True
     """Whether it may send requests to a gateway."""
-    meta: dict[str, Any] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Refers hosts with MCP Apps to the view that shows the result."""
 
     def definition(self, catalog: Catalog) -> mcp_types.Tool:
@@ -184,7 +186,7 @@ class Tool(Generic[A]):
                 idempotent_hint=self.idempotent,
                 open_world_hint=self.open_world,
             ),
-            _meta=self.meta,
+            _meta=dict(self.meta) or None,
         )
 
     async def call(self, call: Call) -> CallToolResult:

@@ -11,7 +11,8 @@ class CancelJob(Arguments):
 
 
 async def cancel_job(arguments: CancelJob, call: Call) -> CallToolResult:
-    view = views.cancellation(await call.session.cancel(arguments.request_id), wait_seconds=call.wait_limit.seconds)
+    job = await call.session.cancel(arguments.request_id)
+    view = views.cancellation(call.session.public_view(job), wait_seconds=call.wait_limit.seconds)
     return answer(view, "\n".join([f"{view.request_id}: {view.state}.", *view.warnings, view.next_step]))
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.parameters import Flag
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Progress, RequestIdText, Tool, answer
+from hailuo_mcp.mcp.tools.base import Arguments, Call, Progress, RequestIdText, Tool, answer
 from hailuo_mcp.media.contact_sheet import MEDIA_TYPE, contact_sheet
 
 ANSWER_SECONDS = 25.0
@@ -19,11 +19,7 @@ ANSWER_SECONDS = 25.0
 
 class DownloadVideo(Arguments):
     request_id: RequestIdText
-    preview: Annotated[
-        Flag,
-        Field(description="Also return four frames as one image."),
-        Hint("Pass preview as true or false, or leave it out."),
-    ] = False
+    preview: Annotated[Flag, Field(description="Also return four frames as one image.")] = False
 
 
 async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult:
@@ -32,23 +28,23 @@ async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult
     job, path = download.job, download.path
     if path is None:
         unfinished = views.unfinished_download(download)
-        return answer(unfinished, views.unfinished_download_text(unfinished), exclude_none=True)
+        return answer(unfinished, texts.unfinished_download_text(unfinished), exclude_none=True)
     view = await views.download(call.session.public_view(job), path)
-    result = answer(view, texts.download_text(view), exclude_none=True)
+    saved = texts.saved_text(view)
+    result = answer(view, f"{saved}\nrequest_id: {view.request_id}", exclude_none=True)
     if arguments.preview:
         # Only on request: many frameworks fail on an image, or send it to a model that cannot see it.
         try:
             sheet = await contact_sheet(path)
         except HailuoError as error:
-            message = f"{texts.saved_text(view)} {error.problem.message}"
-            error.problem = error.problem.model_copy(update={"message": message})
+            error.problem = error.problem.model_copy(update={"message": f"{saved} {error.problem.message}"})
             raise
         result.content.append(ImageContent(type="image", data=b64encode(sheet).decode(), mime_type=MEDIA_TYPE))
     return result
 
 
 async def _report(progress: Progress, received: int, total: int | None) -> None:
-    await progress(received, total, views.megabytes(received, total))
+    await progress(received, total, texts.megabytes(received, total))
 
 
 TOOL = Tool(

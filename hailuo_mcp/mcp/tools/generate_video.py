@@ -10,7 +10,7 @@ from hailuo_mcp.core.parameters import Flag, JsonSchema
 from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.file_params import fetched
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties, models_sentence
-from hailuo_mcp.mcp.player import job_meta, tool_meta
+from hailuo_mcp.mcp.player import JOB_META, job_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer, number
 
@@ -21,17 +21,8 @@ class GenerateVideo(Arguments):
     model_config = ConfigDict(extra="allow")
 
     model: object = None
-    dry_run: Annotated[
-        Flag,
-        Field(description="Validate and price only, send nothing."),
-        Hint("Pass dry_run as true or false, or leave it out."),
-    ] = False
-    force_new: Annotated[
-        Flag,
-        Field(description="Submit a recent identical job again."),
-        Hint("Pass force_new as true or false, or leave it out."),
-    ] = False
-
+    dry_run: Annotated[Flag, Field(description="Validate and price only, send nothing.")] = False
+    force_new: Annotated[Flag, Field(description="Submit a recent identical job again.")] = False
     max_cost_usd: Annotated[
         float | None,
         Field(strict=True, ge=0, allow_inf_nan=False, description="Refuse a higher or unknown price."),
@@ -46,24 +37,14 @@ class GenerateVideo(Arguments):
     @classmethod
     def schema_for(cls, catalog: Catalog) -> JsonSchema:
         """The input schema, with the parameters of the usable models."""
-        flags = input_schema(cls)["properties"]
-        return object_schema(
-            {
-                "model": _model_property(catalog),
-                **merged_properties(catalog),
-                "dry_run": flags["dry_run"],
-                "force_new": flags["force_new"],
-                "max_cost_usd": flags["max_cost_usd"],
-            },
-            required=["prompt"],
-        )
-
-
-def _model_property(catalog: Catalog) -> JsonSchema:
-    """The models in the description instead of an enum: one of ids would take three times the context, and would forbid
-    the other names that are accepted."""
-    description = f"{models_sentence(catalog)} Default: cheapest that fits. {inputs_sentence(catalog)}"
-    return {"type": "string", "description": description if catalog.usable else "No model is usable: see list_models."}
+        description = "No model is usable: see list_models."
+        if catalog.usable:
+            # Not an enum of ids: it would take three times the context, and forbid the other names that are accepted.
+            description = f"{models_sentence(catalog)} Default: cheapest that fits. {inputs_sentence(catalog)}"
+        model: JsonSchema = {"type": "string", "description": description}
+        own = input_schema(cls)["properties"]
+        del own["model"]
+        return object_schema({"model": model, **merged_properties(catalog), **own}, required=["prompt"])
 
 
 async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult:
@@ -78,12 +59,8 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
     if arguments.dry_run:
         view = views.dry_run_view(submitted)
     else:
-        view = views.job_view(
-            session.public_view(submitted.job),
-            duplicate=submitted.duplicate,
-            wait_seconds=call.wait_limit.seconds,
-            held_back=session.held_back(submitted.job),
-        )
+        wait_seconds = call.wait_limit.seconds
+        view = views.public_job_view(session, submitted.job, wait_seconds, duplicate=submitted.duplicate)
     return answer(view, texts.job_text(view), meta=job_meta(session, submitted.job))
 
 
@@ -107,5 +84,5 @@ TOOL = Tool(
     destructive=True,  # it destroys nothing, but it spends money: hosts ask before such calls
     idempotent=False,
     icon=ICON,
-    meta=tool_meta(),
+    meta=JOB_META,
 )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.player import job_meta, tool_meta
+from hailuo_mcp.mcp.player import JOB_META, job_meta
 from hailuo_mcp.mcp.tools.base import ACCEPT_STRINGS, Arguments, Call, Hint, Progress, RequestIdText, Tool, answer
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
@@ -49,9 +49,7 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
         job = await call.session.status(
             arguments.request_id, wait_seconds, report, hold_seconds=call.wait_limit.hold_seconds(wait_seconds)
         )
-    view = views.job_view(
-        call.session.public_view(job), wait_seconds=call.wait_limit.seconds, held_back=call.session.held_back(job)
-    )
+    view = views.public_job_view(call.session, job, call.wait_limit.seconds)
     return answer(view, texts.job_text(view), meta=job_meta(call.session, job))
 
 
@@ -63,5 +61,5 @@ TOOL = Tool(
     result=views.JobView,
     run=get_status,
     read_only=True,
-    meta=tool_meta(),
+    meta=JOB_META,
 )

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.player import gallery_meta, list_meta
+from hailuo_mcp.mcp.player import GALLERY_META, list_meta
 from hailuo_mcp.mcp.tools.base import ACCEPT_STRINGS, Arguments, Call, Hint, Tool, answer
 
 LIMIT, LIMIT_MAX = 10, 50
@@ -49,5 +49,5 @@ TOOL = Tool(
     run=list_jobs,
     read_only=True,
     open_world=False,
-    meta=gallery_meta(),
+    meta=GALLERY_META,
 )

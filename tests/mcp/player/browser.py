@@ -4,12 +4,14 @@ import asyncio
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from hailuo_mcp.cli.ports import listener_on
 from tests.mcp.player.host import Website
+from tests.support import unavailable
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -28,6 +30,13 @@ FLAGS = (
 def installed() -> str | None:
     """Chromium's path."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def chromium() -> str:
+    """Chromium's path, for a test, which is skipped if it cannot use it."""
+    if find_spec("playwright") is None:
+        unavailable("playwright is not installed")
+    return installed() or unavailable("Chromium is not installed")
 
 
 @asynccontextmanager

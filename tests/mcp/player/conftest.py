@@ -3,12 +3,12 @@
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
-from tests.mcp.player.browser import browsing, installed, serving
+from tests.mcp.player.browser import browsing, chromium, serving
 from tests.mcp.player.host import CAPABILITIES, PAGE_MARGINS, Refused, Scripted, Server, View, Website
 from tests.mcp.player.jobs import Result
 
@@ -26,10 +26,16 @@ SHOTS = "PLAYER_SHOTS"
 """The variable that names a directory for the screenshots."""
 
 
-class OpenView(Protocol):
-    """Opens a view and lets the host send it `result`."""
+class OpenView:
+    """Opens views and lets the host send each its `result`."""
 
-    def __call__(
+    def __init__(self, browser: "Browser", website: Website) -> None:
+        self._browser = browser
+        self._website = website
+        self.opened: list[tuple[View, str]] = []
+        """With the errors that are expected."""
+
+    async def __call__(
         self,
         result: Result | None,
         server: Server | None = None,
@@ -43,23 +49,27 @@ class OpenView(Protocol):
         reduced_motion: bool = False,
         expected_errors: str = "",
         **context: Any,
-    ) -> Awaitable[View]: ...
-
-
-def chromium() -> str:
-    """Chromium's path. Without it or playwright these tests are skipped, but never in CI."""
-    missing = ""
-    try:
-        import playwright  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only checks that it is installed
-    except ImportError:
-        missing = "playwright is not installed"
-    found = installed()
-    if not missing and found:
-        return found
-    missing = missing or "Chromium is not installed"
-    if os.environ.get("CI"):
-        pytest.fail(f"{missing}; CI needs both.")
-    pytest.skip(missing)
+    ) -> View:
+        page = await self._browser.new_page(
+            viewport={"width": width + PAGE_MARGINS, "height": 760},
+            reduced_motion="reduce" if reduced_motion else "no-preference",
+        )
+        page.set_default_timeout(20_000)
+        await page.add_init_script(RECORD_STATES)
+        view = View(
+            page,
+            server or Scripted(*([result] if result else [])),
+            self._website,
+            result,
+            arguments or {},
+            CAPABILITIES if capabilities is None else capabilities,
+            {"theme": theme, "locale": "en-GB", "timeZone": "UTC", **context},
+            origins,
+            refusals or {},
+        )
+        self.opened.append((view, expected_errors))
+        await view.open()
+        return view
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -79,49 +89,19 @@ async def open_view(browser: "Browser", website: Website) -> AsyncGenerator[Open
     """At the end, no opened view may have an error, or have sent a request to an origin that the resource's `_meta`
     does not name.
     """
-    opened: list[tuple[View, str]] = []
-
-    async def open_one(
-        result: Result | None,
-        server: Server | None = None,
-        *,
-        origins: tuple[str, ...] = (),
-        capabilities: Result | None = None,
-        arguments: Result | None = None,
-        refusals: dict[str, Refused] | None = None,
-        width: int = 640,
-        theme: str = "light",
-        reduced_motion: bool = False,
-        expected_errors: str = "",
-        **context: Any,
-    ) -> View:
-        page = await browser.new_page(
-            viewport={"width": width + PAGE_MARGINS, "height": 760},
-            reduced_motion="reduce" if reduced_motion else "no-preference",
-        )
-        page.set_default_timeout(20_000)
-        await page.add_init_script(RECORD_STATES)
-        view = View(
-            page,
-            server or Scripted(*([result] if result else [])),
-            website,
-            result,
-            arguments or {},
-            CAPABILITIES if capabilities is None else capabilities,
-            {"theme": theme, "locale": "en-GB", "timeZone": "UTC", **context},
-            origins,
-            refusals or {},
-        )
-        opened.append((view, expected_errors))
-        await view.open()
-        return view
-
+    open_one = OpenView(browser, website)
     yield open_one
-    for view, expected in opened:
+    for view, expected in open_one.opened:
         await view.page.close()
         assert [error for error in view.errors if not expected or expected not in error] == []
         allowed = {website.origin("host"), website.origin("sandbox"), *view.origins}
         assert set(view.requested) <= allowed
+
+
+@pytest.fixture
+def clips(website: Website) -> str:
+    """The origin of the clips."""
+    return website.origin("clips")
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
 """axe-core finds no violation in any state and theme; contrast, width and motion follow the user's settings."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import npm
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
-from tests.mcp.player.host import Scripted, View, Website
+from tests.mcp.player.host import Scripted, View
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-DIRECTORY = Path(__file__).parent
-INSTALL_SECONDS = 300
 WIDTHS = (320, 768, 1200)
 TARGET_MIN = 24
 """WCAG 2.2, level AA: the minimum width and height of controls, in CSS pixels."""
@@ -52,24 +48,13 @@ STATES: dict[str, Callable[[str], jobs.Result | None]] = {
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, installed once per run. Without npm these tests are skipped, but never in CI."""
-    npm = shutil.which("npm")
-    if not npm:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Node 20 or later with npm.")
-        pytest.skip("npm is not installed")
+    """The source of axe-core, installed once per run."""
     directory = tmp_path_factory.mktemp("axe")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(DIRECTORY / name, directory / name)
-    command = [npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    if done.returncode:
-        pytest.fail(f"npm ci failed:\n{done.stdout}{done.stderr}")
+    npm.install(Path(__file__).parent, directory)
     return (directory / "node_modules/axe-core/axe.min.js").read_text()
 
 
-async def open_in_state(open_view: OpenView, website: Website, state: str, **more: Any) -> View:
-    clips = website.origin("clips")
+async def open_in_state(open_view: OpenView, clips: str, state: str, **more: Any) -> View:
     answer = STATES[state](f"{clips}/clip.mp4")
     view = await open_view(
         answer,
@@ -86,8 +71,8 @@ async def open_in_state(open_view: OpenView, website: Website, state: str, **mor
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_axe_finds_no_violations(open_view: OpenView, website: Website, axe: str, state: str) -> None:
-    view = await open_in_state(open_view, website, state)
+async def test_axe_finds_no_violations(open_view: OpenView, clips: str, axe: str, state: str) -> None:
+    view = await open_in_state(open_view, clips, state)
     await view.frame.evaluate(axe)
     if await view.frame.locator("summary").is_visible():
         await view.frame.get_by_text("Details").click()
@@ -98,9 +83,9 @@ async def test_axe_finds_no_violations(open_view: OpenView, website: Website, ax
 
 @pytest.mark.parametrize("state", ["queued", "completed", "gallery"])
 async def test_the_view_fits_every_width_without_horizontal_scrolling(
-    open_view: OpenView, website: Website, state: str
+    open_view: OpenView, clips: str, state: str
 ) -> None:
-    view = await open_in_state(open_view, website, state)
+    view = await open_in_state(open_view, clips, state)
     for width in WIDTHS:
         await view.set_width(width)
         assert await view.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -113,8 +98,8 @@ async def test_the_view_fits_every_width_without_horizontal_scrolling(
         assert small == []
 
 
-async def test_clip_and_text_are_side_by_side_if_there_is_room(open_view: OpenView, website: Website) -> None:
-    view = await open_in_state(open_view, website, "completed")
+async def test_clip_and_text_are_side_by_side_if_there_is_room(open_view: OpenView, clips: str) -> None:
+    view = await open_in_state(open_view, clips, "completed")
     for width, side_by_side in ((768, False), (1200, True)):
         await view.set_width(width)
         frame, side = [await view.frame.locator(part).bounding_box() for part in ("#frame", "#side")]
@@ -123,8 +108,8 @@ async def test_clip_and_text_are_side_by_side_if_there_is_room(open_view: OpenVi
         assert (side["x"] >= frame["x"] + frame["width"]) is side_by_side
 
 
-async def test_the_contrast_is_higher_if_the_user_prefers_it(open_view: OpenView, website: Website, axe: str) -> None:
-    view = await open_in_state(open_view, website, "queued")
+async def test_the_contrast_is_higher_if_the_user_prefers_it(open_view: OpenView, clips: str, axe: str) -> None:
+    view = await open_in_state(open_view, clips, "queued")
     await view.frame.evaluate(axe)
     plain = await view.frame.evaluate("getComputedStyle(document.querySelector('#gateway')).color")
     await view.page.emulate_media(contrast="more")
@@ -133,8 +118,8 @@ async def test_the_contrast_is_higher_if_the_user_prefers_it(open_view: OpenView
     assert await view.frame.evaluate(AXE) == []
 
 
-async def test_the_bar_and_the_state_are_visible_with_forced_colors(open_view: OpenView, website: Website) -> None:
-    view = await open_in_state(open_view, website, "processing")
+async def test_the_bar_and_the_state_are_visible_with_forced_colors(open_view: OpenView, clips: str) -> None:
+    view = await open_in_state(open_view, clips, "processing")
     await view.page.emulate_media(forced_colors="active")
     await view.until("matchMedia('(forced-colors: active)').matches")
     borders = "['bar', 'pill'].map((id) => getComputedStyle(document.getElementById(id)).borderTopWidth)"
@@ -145,7 +130,7 @@ async def test_the_bar_and_the_state_are_visible_with_forced_colors(open_view: O
     assert fill != background
 
 
-async def test_nothing_is_animated_with_reduced_motion(open_view: OpenView, website: Website) -> None:
+async def test_nothing_is_animated_with_reduced_motion(open_view: OpenView, clips: str) -> None:
     for state in ("submitting", "processing", "gallery"):
-        view = await open_in_state(open_view, website, state, reduced_motion=True)
+        view = await open_in_state(open_view, clips, state, reduced_motion=True)
         assert await view.frame.evaluate("document.getAnimations().length") == 0

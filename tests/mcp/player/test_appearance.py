@@ -8,7 +8,7 @@ import pytest
 
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
-from tests.mcp.player.host import Scripted, View, Website
+from tests.mcp.player.host import Scripted, View
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -59,9 +59,8 @@ STATES: dict[str, Callable[[str], jobs.Result]] = {
 
 @pytest.mark.parametrize("state", STATES)
 async def test_a_state_fits_and_is_readable_in_every_width_and_theme(
-    open_view: OpenView, website: Website, take_screenshot: TakeScreenshot, state: str
+    open_view: OpenView, clips: str, take_screenshot: TakeScreenshot, state: str
 ) -> None:
-    clips = website.origin("clips")
     answer = STATES[state](f"{clips}/clip.mp4")
     view = await open_view(answer, Scripted(answer), origins=(clips,), arguments={"prompt": jobs.PROMPT})
     await view.until("document.querySelector('main').dataset.state !== 'submitting'")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
-from tests.mcp.player.host import Scripted, View, Website
+from tests.mcp.player.host import Scripted, View
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -50,8 +50,7 @@ async def test_a_list_without_jobs_says_what_to_do(open_view: OpenView) -> None:
     await view.shows("No jobs yet. Ask the assistant for a clip.")
 
 
-async def test_a_job_can_be_opened_and_closed(open_view: OpenView, website: Website) -> None:
-    clips = website.origin("clips")
+async def test_a_job_can_be_opened_and_closed(open_view: OpenView, clips: str) -> None:
     server = Scripted(jobs.completed(f"{clips}/clip.mp4"), lists=[jobs.listing(*ENDED)])
     view = await open_view(jobs.listing(*ENDED), server, origins=(clips,))
     await press(view, "completed", "Play")
@@ -62,6 +61,18 @@ async def test_a_job_can_be_opened_and_closed(open_view: OpenView, website: Webs
     await view.shows("Recent jobs")
     assert await view.frame.locator("video").count() == 0
     assert await view.frame.evaluate("document.activeElement.textContent") == "Play"
+
+
+async def test_the_shape_of_an_opened_job_does_not_stay_for_the_next(open_view: OpenView) -> None:
+    portrait = jobs.job("processing", parameters={"prompt": "A kite", "aspect_ratio": "9:16"}, poll_after_seconds=60)
+    server = Scripted(portrait, jobs.job("processing", poll_after_seconds=60), lists=[jobs.listing(PROCESSING)])
+    view = await open_view(jobs.listing(PROCESSING), server)
+    for shape in ("9 / 16", ""):
+        await press(view, "processing", "Open")
+        await view.shows("Making the clip")
+        assert await view.frame.evaluate("document.querySelector('#blank').style.getPropertyValue('--shape')") == shape
+        await view.frame.locator("#back").click()
+        await view.shows("Recent jobs")
 
 
 async def test_a_list_with_a_running_job_is_refreshed_with_the_same_arguments(open_view: OpenView) -> None:

@@ -4,14 +4,14 @@ import re
 
 from mcp.server.apps import APP_MIME_TYPE, ResourceCsp
 
-from hailuo_mcp.mcp.player import MIME_TYPE, PLAYER_URI, gallery_meta, player_html, resource_meta, tool_meta
+from hailuo_mcp.mcp.player import GALLERY_META, JOB_META, MIME_TYPE, PLAYER_URI, player_html, resource_meta
 
 SIZE_MAX = 64_000
 
 
 def test_tools_name_the_view_in_the_old_and_the_new_form() -> None:
-    assert tool_meta() == {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
-    assert gallery_meta() == {"ui": {"resourceUri": PLAYER_URI}}
+    assert JOB_META == {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
+    assert GALLERY_META == {"ui": {"resourceUri": PLAYER_URI}}
     assert PLAYER_URI.startswith("ui://")
     assert MIME_TYPE == APP_MIME_TYPE
 

@@ -16,8 +16,8 @@ CLIP_URI = "hailuo://videos/segmind%2Fhailuo-02-fast%2F4f0c%3A9a%2F7d21"
 PATH = "/home/ada/Videos/hailuo/lantern.mp4"
 
 
-async def test_a_clip_plays_from_its_link(open_view: OpenView, website: Website) -> None:
-    clips, server = website.origin("clips"), Scripted()
+async def test_a_clip_plays_from_its_link(open_view: OpenView, clips: str) -> None:
+    server = Scripted()
     view = await open_view(jobs.completed(f"{clips}/clip.mp4"), server, origins=(clips,))
     assert await view.is_playing() == "link"
     assert await view.frame.evaluate("document.querySelector('video').muted")
@@ -43,25 +43,22 @@ async def test_a_link_that_the_host_is_known_to_block_is_not_tried(open_view: Op
     assert await view.is_playing() == "data"
 
 
-async def test_a_clip_with_a_dead_link_is_read_through_the_server(open_view: OpenView, website: Website) -> None:
-    clips = website.origin("clips")
+async def test_a_clip_with_a_dead_link_is_read_through_the_server(open_view: OpenView, clips: str) -> None:
     answer = jobs.completed(f"{clips}/gone.mp4")
     view = await open_view(answer, Scripted(), origins=(clips,), expected_errors="404")
     assert await view.is_playing() == "data"
 
 
-async def test_an_expired_link_is_not_tried(open_view: OpenView, website: Website) -> None:
-    clips, past = website.origin("clips"), timestamp(utc_now() - timedelta(minutes=1))
+async def test_an_expired_link_is_not_tried(open_view: OpenView, clips: str) -> None:
+    past = timestamp(utc_now() - timedelta(minutes=1))
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", expires_at=past), Scripted(), origins=(clips,))
     assert await view.is_playing() == "data"
     await view.shows("Link has expired")
     assert "Open link" not in await view.buttons()
 
 
-async def test_a_link_about_to_expire_is_highlighted_until_the_clip_is_saved(
-    open_view: OpenView, website: Website
-) -> None:
-    clips, soon = website.origin("clips"), timestamp(utc_now() + timedelta(minutes=2))
+async def test_a_link_about_to_expire_is_highlighted_until_the_clip_is_saved(open_view: OpenView, clips: str) -> None:
+    soon = timestamp(utc_now() + timedelta(minutes=2))
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", expires_at=soon), Scripted(), origins=(clips,))
     await view.is_playing()
     assert await view.frame.locator("#expiry").get_attribute("class") == "loud"
@@ -109,8 +106,7 @@ async def test_the_view_says_if_the_host_cannot_read_resources(open_view: OpenVi
     assert "resources/read" not in view.sent
 
 
-async def test_a_completed_job_without_a_link_is_polled_again(open_view: OpenView, website: Website) -> None:
-    clips = website.origin("clips")
+async def test_a_completed_job_without_a_link_is_polled_again(open_view: OpenView, clips: str) -> None:
     server = Scripted(jobs.completed(f"{clips}/clip.mp4"))
     answer = jobs.completed(None, poll_after_seconds=2, expires_at=None)
     view = await open_view(answer, server, origins=(clips,))
@@ -118,8 +114,7 @@ async def test_a_completed_job_without_a_link_is_polled_again(open_view: OpenVie
     assert await view.is_playing() == "link"
 
 
-async def test_the_clip_does_not_start_automatically_with_reduced_motion(open_view: OpenView, website: Website) -> None:
-    clips = website.origin("clips")
+async def test_the_clip_does_not_start_automatically_with_reduced_motion(open_view: OpenView, clips: str) -> None:
     view = await open_view(jobs.completed(f"{clips}/clip.mp4"), Scripted(), origins=(clips,), reduced_motion=True)
     await view.until("document.querySelector('video:not([hidden])')?.readyState >= 2")
     await view.frame.evaluate("new Promise((later) => setTimeout(later, 400))")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
-from tests.mcp.player.host import Refused, Scripted, Website
+from tests.mcp.player.host import Refused, Scripted
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -52,8 +52,7 @@ async def test_the_bar_has_no_value_without_an_estimate(open_view: OpenView) -> 
     assert await view.frame.get_by_role("progressbar").get_attribute("aria-valuenow") is None
 
 
-async def test_a_completed_job_shows_its_cost_and_when_the_link_expires(open_view: OpenView, website: Website) -> None:
-    clips = website.origin("clips")
+async def test_a_completed_job_shows_its_cost_and_when_the_link_expires(open_view: OpenView, clips: str) -> None:
     view = await open_view(jobs.completed(f"{clips}/clip.mp4"), origins=(clips,))
     await view.shows("Completed", "6 s", "768p", "Cost $0.149", "Took 1 min 11 s", "Link expires in 42 min")
     await view.frame.get_by_text("Details").click()
@@ -131,10 +130,7 @@ async def test_an_unconfirmed_job_warns_of_a_charge_and_offers_no_resubmission(o
     assert await view.buttons() == []
 
 
-async def test_an_unconfirmed_job_that_is_found_continues_under_its_new_id(
-    open_view: OpenView, website: Website
-) -> None:
-    clips = website.origin("clips")
+async def test_an_unconfirmed_job_that_is_found_continues_under_its_new_id(open_view: OpenView, clips: str) -> None:
     server = Scripted(jobs.job("processing"), jobs.completed(f"{clips}/clip.mp4"))
     view = await open_view(jobs.unconfirmed(), server, origins=(clips,))
     await view.is_playing()
@@ -175,10 +171,7 @@ async def test_the_sandbox_is_announced_in_every_state(open_view: OpenView, stat
     await view.shows(RIBBON)
 
 
-async def test_the_sandbox_ribbon_is_hidden_while_a_preview_clip_is_shown(
-    open_view: OpenView, website: Website
-) -> None:
-    clips = website.origin("clips")
+async def test_the_sandbox_ribbon_is_hidden_while_a_preview_clip_is_shown(open_view: OpenView, clips: str) -> None:
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", sandbox=True), origins=(clips,))
     await view.is_playing()
     ribbon = await view.frame.locator("#ribbon").bounding_box()

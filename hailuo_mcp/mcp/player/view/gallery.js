@@ -8,7 +8,6 @@ let opened = "";                        // the request id of the opened job
 let acting = "";                        // the card and button whose action is running
 
 const moving = (row) => row.state === "queued" || row.state === "processing" || row.state === "unconfirmed";
-const rowSaved = (row) => Boolean(row.video_path) || /\/clips\/[^/?]+\.mp4\?until=/.test(row.video_url || "");
 
 function showList(facts, meta) {
   if (!rows) { listArguments = asked; asked = {}; }
@@ -21,7 +20,7 @@ function showList(facts, meta) {
   drawList();
   const news = rows.filter((row) => before.has(row.request_id) && before.get(row.request_id) !== row.state);
   if (!before.size) $("live").textContent = rows.length ? `${rows.length} recent jobs.` : "No jobs yet.";
-  else if (news.length) $("live").textContent = news.map((row) => `${row.prompt}: ${NAMES[row.state] || row.state}.`).join(" ");
+  else if (news.length) $("live").textContent = news.map((row) => `${row.prompt}: ${nameOf(row.state)}.`).join(" ");
   clearTimeout(timer);
   if (!torn && host.serverTools && rows.some(moving)) timer = setTimeout(poll, LIST_SECONDS * 1000);
 }
@@ -46,7 +45,7 @@ function card(row) {
   item.dataset.state = row.state;
   item.dataset.id = row.request_id;
   const thumb = make("div", undefined, { className: "thumb" });
-  thumb.append(mark(), make("span", NAMES[row.state] || row.state, { className: "pill" }));
+  thumb.append(mark(), make("span", nameOf(row.state), { className: "pill" }));
   if (row.offers["hailuo-mcp/has_poster"] && host.serverResources) {
     const image = make("img", undefined, { alt: "", hidden: true });
     thumb.prepend(image);
@@ -78,7 +77,7 @@ function choicesOf(row) {
   const clip = row.state === "completed";
   const choices = [["open", clip ? "Play" : "Open", openRow]];
   if (row.offers["hailuo-mcp/can_cancel"]) choices.push(["cancel", "Cancel", cancelRow]);
-  if (clip && !rowSaved(row) && row.video_url) choices.push(["save", "Save", saveRow]);
+  if (clip && !isSaved(row) && row.video_url) choices.push(["save", "Save", saveRow]);
   else if (clip && row.offers["hailuo-mcp/can_continue"] && !done.has("mute")) choices.push(["continue", "Continue from here", continueRow]);
   return choices;
 }

@@ -30,11 +30,6 @@ function identity(id) {
 }
 
 function render() {
-  draw();
-  for (const part of onRender) part();
-}
-
-function draw() {
   if (listShown) return;
   if (!job) {
     showPoster();
@@ -53,14 +48,14 @@ function draw() {
   $("ribbon").className = document.querySelector("video:not([hidden])") ? "sr" : "";   // the clip itself says so
   $("name").textContent = rest.join("/") || gateway || "Hailuo video";
   $("gateway").textContent = rest.length ? `via ${gateway}` : "";
-  $("pill").textContent = NAMES[job.state] || job.state;
+  $("pill").textContent = nameOf(job.state);
   $("wait").hidden = !running() && !loading;
   const seen = document.querySelector("#stage video:not([hidden]), #poster:not([hidden])");
   $("blank").hidden = $("wait").hidden || Boolean(seen);
   $("stage").hidden = $("wait").hidden && !seen;
   $("frame").hidden = $("wait").hidden && $("stage").hidden;
-  const [width, height] = String(job.parameters?.aspect_ratio || "").split(":");
-  if (Number(width) > 0 && Number(height) > 0) $("blank").style.setProperty("--shape", `${Number(width)} / ${Number(height)}`);
+  const [width, height] = String(job.parameters?.aspect_ratio || "").split(":").map(Number);
+  $("blank").style.setProperty("--shape", width > 0 && height > 0 ? `${width} / ${height}` : "");   // "" removes it
   renderNotice();
   renderAbout();
   renderFile();

@@ -18,4 +18,3 @@ let first = [];                   // warnings of the first result: later ones om
 let asked = {};                   // the arguments of the call that opened this view
 let offers = {};                  // the actions that the server allows for the job (the result's _meta)
 let torn = false;
-const onRender = [];              // callbacks of other parts of the view, called after each render, even without a job

@@ -4,6 +4,7 @@ const NAMES = { queued: "Queued", processing: "Processing", completed: "Complete
 const HEADLINES = { queued: "Waiting in the queue", processing: "Making the clip" };
 const LABELS = { first_frame_image: "First frame", last_frame_image: "Last frame", prompt_optimizer: "Prompt optimizer", go_fast: "Go fast", callback_url: "Callback" };
 
+const nameOf = (state) => NAMES[state] || state;
 const label = (name) => LABELS[name] || name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 const written = (value) => value === true ? "on" : value === false ? "off" : value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
@@ -58,12 +59,11 @@ function clock(seconds, usual) {
 const running = () => job && (job.state === "queued" || job.state === "processing" || (job.state === "completed" && !hasClip()));
 const hasClip = () => Boolean(job.video_url || job.video_path);
 /** Whether the server has saved the clip: as a file, or for remote callers behind its own link. */
-const isSaved = () => Boolean(job.video_path) || /\/clips\/[^/?]+\.mp4\?until=/.test(job.video_url || "");
+const isSaved = (of = job) => Boolean(of.video_path) || /\/clips\/[^/?]+\.mp4\?until=/.test(of.video_url || "");
 const elapsed = () => (job.elapsed_seconds || 0) + (Date.now() - seenAt) / 1000;
 const left = () => job.expires_at ? (Date.parse(job.expires_at) - Date.now()) / 1000 : null;
 
 function announcement() {
   if (job.state === "completed") return hasClip() ? "Completed. The video is ready." : "Completed, waiting for the link.";
-  if (job.error) return `${NAMES[job.state] || job.state}. ${job.error.message}`;
-  return `${NAMES[job.state] || job.state}. ${HEADLINES[job.state] || ""}`;
+  return `${nameOf(job.state)}. ${job.error?.message || HEADLINES[job.state] || ""}`;
 }

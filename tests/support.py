@@ -116,7 +116,7 @@ class Wire:
         return [request for request in self.requests if request.method == "POST"]
 
     @property
-    def asked(self) -> list[str]:
+    def requested(self) -> list[str]:
         """Each request as `METHOD path`."""
         return [f"{request.method} {request.url.path}" for request in self.requests]
 

@@ -19,6 +19,9 @@ from hailuo_mcp.service.poll_policy import PollPolicy
 from tests.support import environment
 
 PROGRAM = [sys.executable, "-m", "hailuo_mcp"]
+_SPAWN = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+ON_A_TERMINAL = [sys.executable, "-c", _SPAWN]
+"""Before a command: runs it on a terminal."""
 Process = subprocess.Popen[str]
 
 

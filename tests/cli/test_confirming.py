@@ -1,15 +1,13 @@
 """`hailuo-mcp generate` asks for confirmation on the terminal if the settings require it."""
 
 import subprocess
-import sys
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, Cli, InProcessCli
+from tests.cli.conftest import ON_A_TERMINAL, PROGRAM, Cli, InProcessCli
 
 ASK = {"HAILUO_MCP_CONFIRM_ABOVE_USD": "0"}
 GENERATE = ["generate", "a red kite", "--model", "minimax/hailuo-2.3"]
-ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 
 def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli, in_process: InProcessCli) -> None:
@@ -25,7 +23,7 @@ def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli, in_pro
 @pytest.mark.parametrize(("answer", "code", "jobs"), [("y\n", 0, 1), ("n\n", 5, 0)])
 def test_on_a_terminal_the_user_decides(answer: str, code: int, jobs: int, cli: Cli, in_process: InProcessCli) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *GENERATE],
+        [*ON_A_TERMINAL, *PROGRAM, *GENERATE],
         env={**cli.environment, **ASK},
         cwd=cli.home,
         input=answer,

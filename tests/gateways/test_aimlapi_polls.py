@@ -21,7 +21,7 @@ async def test_an_unfinished_job_has_its_state(word: str, state: State) -> None:
     usage = {"usage": {"credits_used": 5}}
     seen, script = await poll("aimlapi", says(200, {"id": "r1", "status": word, "video": None, "meta": usage}))
     assert seen == Observation(state=state)
-    assert script.asked == ["GET /v2/generate/video/minimax/generation?generation_id=r1"]
+    assert script.requested == ["GET /v2/generate/video/minimax/generation?generation_id=r1"]
 
 
 @pytest.mark.parametrize("word", ["completed", "complete", "COMPLETED"])
@@ -72,7 +72,7 @@ async def test_h3_reports_its_cost_and_may_return_the_clip_in_a_list(
     gateway, script = connect("aimlapi", says(200, body))
     seen = await gateway.observe(MODELS["aimlapi/h3-max"], "r1")
     assert (seen.video_url, seen.cost_usd) == (video["url"], usd)
-    assert script.asked == ["GET /v2/video/generations?generation_id=r1"]
+    assert script.requested == ["GET /v2/video/generations?generation_id=r1"]
 
 
 @pytest.mark.parametrize("model_id", ["aimlapi/hailuo-2.3", "aimlapi/hailuo-2.3-fast"])
@@ -82,4 +82,4 @@ async def test_newer_models_are_polled_on_the_unified_route_which_reports_the_co
     gateway, script = connect("aimlapi", says(200, body))
     seen = await gateway.observe(MODELS[model_id], "r1")
     assert seen == Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.1995)
-    assert script.asked == ["GET /v2/video/generations?generation_id=r1"]
+    assert script.requested == ["GET /v2/video/generations?generation_id=r1"]

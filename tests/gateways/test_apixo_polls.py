@@ -18,7 +18,7 @@ def envelope(**data: Any) -> Step:
 async def test_an_unfinished_job_has_its_state(word: str, state: State) -> None:
     seen, script = await poll("apixo", envelope(state=word))
     assert seen == Observation(state=state)
-    assert script.asked == ["GET /api/v1/statusTask/hailuo-2-3-fast?taskId=r1"]
+    assert script.requested == ["GET /api/v1/statusTask/hailuo-2-3-fast?taskId=r1"]
 
 
 @pytest.mark.parametrize(

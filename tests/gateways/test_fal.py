@@ -138,7 +138,7 @@ def test_arguments_that_h3_rejects_only_while_rendering_are_refused(arguments: d
 async def test_the_webhook_is_a_query_parameter() -> None:
     gateway, script = connect("fal", says(200, {"request_id": "764cabcf"}))
     await gateway.submit(spec("fal/hailuo-2.3", callback_url="https://me.example/x?a=b"), 5)
-    assert script.asked[0].endswith("text-to-video?fal_webhook=https%3A%2F%2Fme.example%2Fx%3Fa%3Db")
+    assert script.requested[0].endswith("text-to-video?fal_webhook=https%3A%2F%2Fme.example%2Fx%3Fa%3Db")
     assert "callback_url" not in body_of(script.requests[0])
 
 
@@ -167,7 +167,7 @@ async def poll(*steps: Step, remote_id: str = ID) -> tuple[Any, Any]:
 async def test_an_unfinished_job_takes_one_request(word: str, state: State) -> None:
     seen, script = await poll(says(202, {"status": word, "queue_position": 0}))
     assert seen.state is state
-    assert script.asked == ["GET /fal-ai/minimax/requests/764cabcf/status"]
+    assert script.requested == ["GET /fal-ai/minimax/requests/764cabcf/status"]
 
 
 async def test_a_finished_job_has_its_clip_and_can_be_polled_by_a_bare_id() -> None:
@@ -175,7 +175,7 @@ async def test_a_finished_job_has_its_clip_and_can_be_polled_by_a_bare_id() -> N
         says(200, {"status": "COMPLETED"}), says(200, {"video": {"url": CLIP}}), remote_id="764cabcf"
     )
     assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
-    assert script.asked[1] == "GET /fal-ai/minimax/requests/764cabcf"
+    assert script.requested[1] == "GET /fal-ai/minimax/requests/764cabcf"
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ async def test_a_job_is_cancelled_only_if_it_had_not_started(steps: list[Step], 
     gateway, script = connect("fal", *steps)
     seen = await gateway.stop(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
     assert (seen and seen.state) == state
-    assert script.asked[0] == "PUT /fal-ai/minimax/requests/764cabcf/cancel"
+    assert script.requested[0] == "PUT /fal-ai/minimax/requests/764cabcf/cancel"
 
 
 # --- history --------------------------------------------------------------------------------------------------------

@@ -92,14 +92,14 @@ def item(kind: str, role: str, url: str) -> dict[str, Any]:
 async def test_a_submission_is_a_list_of_content_items(model: str, given: dict[str, Any], body: dict[str, Any]) -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "t1"}))
     submission = await gateway.submit(spec(model, **given), 10)
-    assert (submission.remote_id, script.asked) == ("t1", [f"POST {SUBMIT}"])
+    assert (submission.remote_id, script.requested) == ("t1", [f"POST {SUBMIT}"])
     assert body_of(script.requests[0]) == body
 
 
 async def test_s2v_is_sent_to_the_first_api_without_duration_or_resolution() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "7", "base_resp": {"status_code": 0}}))
     await gateway.submit(spec("minimax/s2v-01"), 10)
-    assert script.asked == ["POST /v1/video_generation"]
+    assert script.requested == ["POST /v1/video_generation"]
     subject = [{"type": "character", "image": [IMAGE]}]
     assert body_of(script.requests[0]) == {"model": "S2V-01", "prompt": "a cat [Push in]", "subject_reference": subject}
 
@@ -156,7 +156,7 @@ async def test_a_task_has_a_state_a_link_and_an_exact_price(
 ) -> None:
     gateway, script = connect("minimax", says(200, {"task": found}))
     seen = await gateway.observe(MODELS["minimax/h3"], "t/1")
-    assert script.asked == [f"GET {QUERY}/t%2F1"]
+    assert script.requested == [f"GET {QUERY}/t%2F1"]
     assert (seen.state, seen.cost_usd) == (state, cost)
     assert seen.video_url == (CLIP if state is State.COMPLETED else None)
 
@@ -205,7 +205,7 @@ async def test_a_lost_submission_is_the_only_matching_task_without_a_job(
     gateway, script = connect("minimax", says(200, {"items": tasks}))
     match = await gateway.recover(lost_job(SENT, gateway), frozenset({"taken"}))
     assert (match[0] if match else None) == found
-    assert script.asked == [f"GET {QUERY}?page_num=1&page_size=100&filter.model=MiniMax-H3"]
+    assert script.requested == [f"GET {QUERY}?page_num=1&page_size=100&filter.model=MiniMax-H3"]
 
 
 async def test_a_history_that_is_too_long_or_fails_is_an_error() -> None:
@@ -241,7 +241,7 @@ async def test_only_h3_has_a_history_and_can_be_cancelled() -> None:
     seen = await gateway.recall(lost_job(SENT, gateway, remote_id="t1"))
     assert seen
     assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
-    assert script.asked == [f"GET {QUERY}?page_num=1&page_size=100&filter.task_ids=t1"]
+    assert script.requested == [f"GET {QUERY}?page_num=1&page_size=100&filter.task_ids=t1"]
 
 
 # --- cancelling -------------------------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ async def test_a_queued_task_is_cancelled_by_one_request() -> None:
     seen = await gateway.stop(_queued())
     assert seen
     assert seen.state is State.CANCELLED
-    assert script.asked == [f"DELETE {SUBMIT}/t1"]
+    assert script.requested == [f"DELETE {SUBMIT}/t1"]
 
 
 @pytest.mark.parametrize(

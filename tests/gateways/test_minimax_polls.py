@@ -44,7 +44,7 @@ def _base(code: object = 0, message: str = "success") -> dict[str, object]:
 async def test_unfinished_needs_one_request(word: str, state: State) -> None:
     seen, script = await poll("minimax", task(word, file_id=""))
     assert seen == Observation(state=state)
-    assert script.asked == ["GET /v1/query/video_generation?task_id=r1"]
+    assert script.requested == ["GET /v1/query/video_generation?task_id=r1"]
 
 
 @pytest.mark.parametrize("word", ["Success", "success", "SUCCESS"])
@@ -52,7 +52,7 @@ async def test_unfinished_needs_one_request(word: str, state: State) -> None:
 async def test_completed_fetches_the_link_of_the_file_by_its_exact_id(word: str, file_id: object) -> None:
     seen, script = await poll("minimax", task(word, file_id=file_id), file())
     assert seen == Observation(state=State.COMPLETED, video_url=CLIP)
-    assert script.asked[1] == f"GET /v1/files/retrieve?file_id={FILE_ID}"
+    assert script.requested[1] == f"GET /v1/files/retrieve?file_id={FILE_ID}"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ async def test_each_state_is_mapped(answer: dict[str, Any], state: State) -> Non
     assert seen.video_url == (CLIP if state is State.COMPLETED else None)
     assert seen.took_seconds == (120 if "completed_at" in answer else None)
     assert (seen.error and seen.error.code) == ("content_violation" if state is State.FAILED else None)
-    assert script.asked == [f"GET /v1/predictions/{ID}"]
+    assert script.requested == [f"GET /v1/predictions/{ID}"]
 
 
 async def test_a_prediction_whose_output_was_removed_is_unknown() -> None:
@@ -78,7 +78,7 @@ async def test_cancelling_returns_the_prediction(status: str) -> None:
     seen = await gateway.stop(Job(model=MODEL.id, origin=gateway.origin, remote_id=ID))
     assert seen
     assert seen.state is (State.CANCELLED if status == "canceled" else State.PROCESSING)
-    assert script.asked == [f"POST /v1/predictions/{ID}/cancel"]
+    assert script.requested == [f"POST /v1/predictions/{ID}/cancel"]
 
 
 SENT = spec("replicate/hailuo-02", first_frame_image=IMAGE)
@@ -130,4 +130,4 @@ async def test_a_webhook_is_genuine_only_with_a_signature_of_the_account() -> No
     assert await gateway.is_genuine(headers(body), body)
     assert not await gateway.is_genuine(headers(b"another"), body)
     assert not await gateway.is_genuine({"webhook-signature": "v1,?"}, body)
-    assert script.asked == ["GET /v1/webhooks/default/secret"]
+    assert script.requested == ["GET /v1/webhooks/default/secret"]

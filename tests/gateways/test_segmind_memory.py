@@ -161,7 +161,7 @@ async def test_an_expired_job_is_looked_up_by_its_id(wrap: Callable[[dict[str, A
     seen = await gateway.recall(lost_job(SENT, gateway, remote_id="a/b:c"))
     assert seen is not None
     assert (seen.state, seen.video_url, seen.sandbox) == (State.COMPLETED, "https://cdn.example/clip.mp4", True)
-    assert script.asked == ["GET /inference-request/request-history/a%2Fb%3Ac"]
+    assert script.requested == ["GET /inference-request/request-history/a%2Fb%3Ac"]
 
 
 async def test_a_failure_in_the_history_is_a_failed_job() -> None:

@@ -19,7 +19,7 @@ INLINE = "data:video/mp4;base64,AAAA"
 async def test_unfinished_needs_one_request_and_costs_nothing_yet(word: str, state: State) -> None:
     seen, script = await poll("segmind", says(200, {"status": word, "request_id": "r1", "metrics": {"cost": 0}}))
     assert seen == Observation(state=state)
-    assert script.asked == ["GET /v2/requests/r1/status"]
+    assert script.requested == ["GET /v2/requests/r1/status"]
 
 
 async def test_completed_fetches_the_result_with_its_cost_and_time() -> None:
@@ -27,7 +27,7 @@ async def test_completed_fetches_the_result_with_its_cost_and_time() -> None:
     result = {"status": "COMPLETED", "error": None, "output": CLIP, "metrics": metrics}
     seen, script = await poll("segmind", says(200, {"status": "COMPLETED", "request_id": "r1"}), says(200, result))
     assert seen == Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.125, took_seconds=73)
-    assert script.asked == ["GET /v2/requests/r1/status", "GET /v2/requests/r1"]
+    assert script.requested == ["GET /v2/requests/r1/status", "GET /v2/requests/r1"]
 
 
 @pytest.mark.parametrize(

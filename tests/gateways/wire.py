@@ -55,7 +55,7 @@ class Script:
         return response if isinstance(response, httpx.Response) else await response
 
     @property
-    def asked(self) -> list[str]:
+    def requested(self) -> list[str]:
         """Each request as `METHOD path?query`, as sent."""
         return [f"{r.method} {r.url.raw_path.decode()}" for r in self.requests]
 

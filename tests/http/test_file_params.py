@@ -15,7 +15,7 @@ from hailuo_mcp.media.images import BYTES_MAX
 from hailuo_mcp.service.session import Session
 from tests.http.servers import SANDBOX, over_http
 from tests.http.test_uploads import MODEL, Team, a_team, picture
-from tests.media.far_end import Step, redirects, says, serving
+from tests.media.remote_server import Step, redirects, says, serving
 from tests.support import open_session, settings_for
 
 FILE = {"file_id": "file_1", "mime_type": "image/png", "file_name": "frame.png"}
@@ -45,12 +45,12 @@ async def test_file_parameters_are_declared_over_http_and_stay_strings(tmp_path:
 
 
 async def test_file_from_the_host_is_downloaded_and_checked_like_any_other(tmp_path: Path) -> None:
-    async with serving(redirects("/there"), says(200, picture())) as far_end, a_team(tmp_path) as team:
-        job = await generate_from(allow_loopback(team), far_end.url("/file?sig=secret"))
+    async with serving(redirects("/there"), says(200, picture())) as remote, a_team(tmp_path) as team:
+        job = await generate_from(allow_loopback(team), remote.url("/file?sig=secret"))
         assert job["state"] == "queued", job
         assert "secret" not in str(job)
         assert job["parameters"]["first_frame_image"].startswith("data URI (sha256:")
-        assert far_end.header("authorization") == ["", ""]
+        assert remote.header("authorization") == ["", ""]
 
 
 REFUSED: Mapping[str, tuple[Step, str]] = {
@@ -65,8 +65,8 @@ REFUSED: Mapping[str, tuple[Step, str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 async def test_file_that_cannot_be_downloaded_is_refused_and_nothing_is_sent(case: str, tmp_path: Path) -> None:
     step, message = REFUSED[case]
-    async with serving(step) as far_end, a_team(tmp_path) as team:
-        error = (await generate_from(allow_loopback(team), far_end.url("/file?sig=secret")))["error"]
+    async with serving(step) as remote, a_team(tmp_path) as team:
+        error = (await generate_from(allow_loopback(team), remote.url("/file?sig=secret")))["error"]
         assert (error["code"], error["charged"]) == ("invalid_image", "no")
         assert message in error["message"]
         assert "secret" not in str(error)

@@ -10,7 +10,7 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
 from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked, LinkGone
-from tests.media.far_end import QUICK, FarEnd, Step, drips, hangs, ranged, raw, says, serving, store_in
+from tests.media.remote_server import QUICK, RemoteServer, Step, drips, hangs, ranged, raw, says, serving, store_in
 from tests.media.samples import clip, completed
 
 CLIP = clip(300_000)
@@ -19,18 +19,18 @@ OK = b"HTTP/1.1 200 OK\r\n"
 ETAG = 'etag: "v1"'
 
 
-async def _save(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK) -> tuple[bytes, FarEnd]:
-    async with serving(*steps) as far_end:
-        path = await store_in(directory, policy=policy).save(completed(far_end.url()))
+async def _save(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK) -> tuple[bytes, RemoteServer]:
+    async with serving(*steps) as remote:
+        path = await store_in(directory, policy=policy).save(completed(remote.url()))
     assert [file.name for file in directory.iterdir()] == [path.name]
-    return path.read_bytes(), far_end
+    return path.read_bytes(), remote
 
 
 async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> HailuoError:
     store = store_in(directory, policy=policy, max_bytes=max_bytes)
-    async with serving(*steps) as far_end:
+    async with serving(*steps) as remote:
         with pytest.raises(HailuoError) as failed:
-            await store.save(completed(far_end.url()))
+            await store.save(completed(remote.url()))
     store.close()
     assert not list(directory.iterdir())
     assert failed.value.problem.charged == "no"
@@ -38,23 +38,23 @@ async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, 
 
 
 async def test_a_clip_that_arrives_complete_is_requested_once(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, ranged(CLIP))
+    content, remote = await _save(tmp_path, ranged(CLIP))
     assert content == CLIP
-    assert far_end.ranges == [""]
-    assert far_end.header("accept-encoding") == ["identity"]
+    assert remote.ranges == [""]
+    assert remote.header("accept-encoding") == ["identity"]
 
 
 @pytest.mark.parametrize("offset", [0, 1, 8, 1000, 65_536, 150_000, len(CLIP) - 1])
 async def test_after_an_interruption_only_the_rest_is_requested(offset: int, tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=offset), ranged(CLIP))
+    content, remote = await _save(tmp_path, ranged(CLIP, cut_after=offset), ranged(CLIP))
     assert content == CLIP
-    assert far_end.ranges == ["", f"{offset}-" if offset else ""]
+    assert remote.ranges == ["", f"{offset}-" if offset else ""]
 
 
 async def test_any_number_of_interruptions_is_accepted_while_there_is_progress(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, ranged(clip(2_000_000), cut_after=70_000))
+    content, remote = await _save(tmp_path, ranged(clip(2_000_000), cut_after=70_000))
     assert content == clip(2_000_000)
-    assert len(far_end.heads) == 29
+    assert len(remote.heads) == 29
 
 
 async def test_interruptions_without_progress_are_an_error_and_leave_no_files(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ async def test_interruptions_without_progress_are_an_error_and_leave_no_files(tm
 
 
 async def test_a_server_that_ignores_ranges_is_read_from_the_beginning(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, says(200, CLIP[:90_000], ETAG, length=len(CLIP)), says(200, CLIP))
+    content, remote = await _save(tmp_path, says(200, CLIP[:90_000], ETAG, length=len(CLIP)), says(200, CLIP))
     assert content == CLIP
-    assert far_end.ranges == ["", "90000-"]
+    assert remote.ranges == ["", "90000-"]
 
 
 async def test_a_shorter_clip_fully_replaces_a_longer_partial_download(tmp_path: Path) -> None:
@@ -94,32 +94,32 @@ async def test_a_range_that_starts_earlier_than_requested_is_written_at_its_offs
 async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_requested(
     header: str, tmp_path: Path
 ) -> None:
-    content, far_end = await _save(
+    content, remote = await _save(
         tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], header), ranged(CLIP)
     )
     assert content == CLIP
-    assert far_end.ranges == ["", "90000-", ""]
+    assert remote.ranges == ["", "90000-", ""]
 
 
 async def test_an_unrequested_partial_response_is_completed(tmp_path: Path) -> None:
     part = says(206, CLIP[:80_000], ETAG, f"content-range: bytes 0-79999/{len(CLIP)}")
-    content, far_end = await _save(tmp_path, part, ranged(CLIP))
+    content, remote = await _save(tmp_path, part, ranged(CLIP))
     assert content == CLIP
-    assert far_end.ranges == ["", "80000-"]
+    assert remote.ranges == ["", "80000-"]
 
 
 async def test_parts_of_two_different_clips_are_never_combined(tmp_path: Path) -> None:
     """Whether or not the server honors `If-Range`."""
     steps = ranged(CLIP, cut_after=90_000, etag='"one"'), ranged(OTHER, etag='"two"')
-    content, far_end = await _save(tmp_path, *steps)
+    content, remote = await _save(tmp_path, *steps)
     assert content == OTHER
-    assert far_end.header("if-range") == ["", '"one"']
+    assert remote.header("if-range") == ["", '"one"']
     (tmp_path / "other").mkdir()
     careless = says(206, OTHER[90_000:], 'etag: "two"', f"content-range: bytes 90000-{len(OTHER) - 1}/{len(OTHER)}")
-    content, far_end = await _save(tmp_path / "other", steps[0], careless, steps[1])
+    content, remote = await _save(tmp_path / "other", steps[0], careless, steps[1])
     assert content == OTHER
-    assert far_end.header("if-range") == ["", '"one"', ""]
-    assert far_end.ranges == ["", "90000-", ""]
+    assert remote.header("if-range") == ["", '"one"', ""]
+    assert remote.ranges == ["", "90000-", ""]
 
 
 OLD, NEW, NOW = (f"Tue, 24 Nov 2026 10:{minute}:00 GMT" for minute in ("00", "30", "40"))
@@ -128,9 +128,9 @@ OLD, NEW, NOW = (f"Tue, 24 Nov 2026 10:{minute}:00 GMT" for minute in ("00", "30
 async def test_without_an_etag_last_modified_identifies_the_clip(tmp_path: Path) -> None:
     one, two = [f"date: {NOW}", f"last-modified: {OLD}"], [f"date: {NOW}", f"last-modified: {NEW}"]
     first = ranged(CLIP, cut_after=90_000, etag='W/"weak"', headers=one)
-    content, far_end = await _save(tmp_path, first, ranged(CLIP, etag="", headers=one))
+    content, remote = await _save(tmp_path, first, ranged(CLIP, etag="", headers=one))
     assert content == CLIP
-    assert (far_end.ranges, far_end.header("if-range")) == (["", "90000-"], ["", OLD])
+    assert (remote.ranges, remote.header("if-range")) == (["", "90000-"], ["", OLD])
     (tmp_path / "other").mkdir()
     content, _ = await _save(tmp_path / "other", first, ranged(OTHER, etag="", headers=two))
     assert content == OTHER
@@ -150,9 +150,9 @@ async def test_a_clip_without_a_validator_is_requested_from_the_beginning(
     etag: str, headers: list[str], tmp_path: Path
 ) -> None:
     cut = ranged(CLIP, cut_after=90_000, etag=etag, headers=headers)
-    content, far_end = await _save(tmp_path, cut, ranged(OTHER, etag="", headers=headers))
+    content, remote = await _save(tmp_path, cut, ranged(OTHER, etag="", headers=headers))
     assert content == OTHER
-    assert far_end.ranges == far_end.header("if-range") == ["", ""]
+    assert remote.ranges == remote.header("if-range") == ["", ""]
 
 
 async def test_repeated_restarts_without_progress_are_an_error(tmp_path: Path) -> None:
@@ -162,15 +162,15 @@ async def test_repeated_restarts_without_progress_are_an_error(tmp_path: Path) -
 
 async def test_an_interrupted_download_is_resumed_by_the_next_call(tmp_path: Path) -> None:
     store = store_in(tmp_path)
-    async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(CLIP)) as far_end:
-        job = completed(far_end.url())
+    async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(CLIP)) as remote:
+        job = completed(remote.url())
         with pytest.raises(NetworkError, match="after 100000 bytes"):
             await store.save(job)
         progress = store.progress(job.id)
         assert progress
         assert (progress.received, progress.total) == (100_000, len(CLIP))
         assert (await store.save(job)).read_bytes() == CLIP
-        assert far_end.ranges == ["", *["100000-"] * 4]
+        assert remote.ranges == ["", *["100000-"] * 4]
     assert store.progress(job.id) is None
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -180,16 +180,16 @@ async def test_an_interrupted_download_of_another_link_or_without_its_file_is_no
     change: str, tmp_path: Path
 ) -> None:
     store = store_in(tmp_path)
-    async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(OTHER)) as far_end:
-        job = completed(far_end.url())
+    async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(OTHER)) as remote:
+        job = completed(remote.url())
         with pytest.raises(NetworkError):
             await store.save(job)
         if change == "link":
-            job = job.model_copy(update={"video_url": far_end.url("/fresh.mp4")})
+            job = job.model_copy(update={"video_url": remote.url("/fresh.mp4")})
         else:
             next(tmp_path.iterdir()).unlink()
         assert (await store.save(job)).read_bytes() == OTHER
-        assert far_end.ranges[-1] == ""
+        assert remote.ranges[-1] == ""
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -201,18 +201,18 @@ async def test_a_416_at_the_end_of_the_file_completes_the_download(tmp_path: Pat
 
 
 async def test_any_other_416_restarts_the_download(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(416), ranged(CLIP))
+    content, remote = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(416), ranged(CLIP))
     assert content == CLIP
-    assert far_end.ranges == ["", "90000-", ""]
+    assert remote.ranges == ["", "90000-", ""]
 
 
 async def test_without_a_length_the_mp4_boxes_show_whether_the_clip_is_complete(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, raw(OK + ETAG.encode() + b"\r\n\r\n" + CLIP[:200_000]), ranged(CLIP))
+    content, remote = await _save(tmp_path, raw(OK + ETAG.encode() + b"\r\n\r\n" + CLIP[:200_000]), ranged(CLIP))
     assert content == CLIP
-    assert far_end.ranges == ["", "200000-"]
+    assert remote.ranges == ["", "200000-"]
     (tmp_path / "other").mkdir()
-    content, far_end = await _save(tmp_path / "other", raw(OK + b"\r\n" + CLIP))
-    assert (content, far_end.ranges) == (CLIP, [""])
+    content, remote = await _save(tmp_path / "other", raw(OK + b"\r\n" + CLIP))
+    assert (content, remote.ranges) == (CLIP, [""])
 
 
 async def test_a_chunked_clip_is_incomplete_without_its_last_chunk(tmp_path: Path) -> None:
@@ -227,9 +227,9 @@ async def test_a_chunked_clip_is_incomplete_without_its_last_chunk(tmp_path: Pat
 async def test_a_compressed_clip_is_decompressed_and_never_resumed(tmp_path: Path) -> None:
     compressed = gzip.compress(CLIP)
     cut = says(200, compressed[: len(compressed) // 2], "content-encoding: gzip", length=len(compressed))
-    content, far_end = await _save(tmp_path, cut, says(200, compressed, "content-encoding: gzip"))
+    content, remote = await _save(tmp_path, cut, says(200, compressed, "content-encoding: gzip"))
     assert content == CLIP
-    assert far_end.ranges == ["", ""]
+    assert remote.ranges == ["", ""]
 
 
 async def test_a_decompression_bomb_is_stopped(tmp_path: Path) -> None:
@@ -255,8 +255,8 @@ async def test_a_clip_over_the_limit_is_refused_naming_the_setting(step: Step, t
 
 
 async def test_a_clip_of_exactly_the_limit_is_accepted(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
-        path = await store_in(tmp_path, max_bytes=len(CLIP)).save(completed(far_end.url()))
+    async with serving(ranged(CLIP)) as remote:
+        path = await store_in(tmp_path, max_bytes=len(CLIP)).save(completed(remote.url()))
     assert path.read_bytes() == CLIP
 
 
@@ -274,9 +274,9 @@ async def test_a_stalled_download_is_resumed(tmp_path: Path) -> None:
         await hangs(head, writer)
 
     policy = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001, read_timeout=0.2)
-    content, far_end = await _save(tmp_path, stalls, ranged(CLIP), policy=policy)
+    content, remote = await _save(tmp_path, stalls, ranged(CLIP), policy=policy)
     assert content == CLIP
-    assert far_end.ranges == ["", "100000-"]
+    assert remote.ranges == ["", "100000-"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
@@ -307,9 +307,9 @@ async def test_a_web_page_instead_of_the_clip_is_reported_as_blocked(step: Step,
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_temporary_errors_are_retried(status: int, tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, says(status), says(status), ranged(CLIP))
+    content, remote = await _save(tmp_path, says(status), says(status), ranged(CLIP))
     assert content == CLIP
-    assert len(far_end.heads) == 3
+    assert len(remote.heads) == 3
 
 
 async def test_a_persistent_server_error_is_a_network_error(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ async def test_a_server_that_does_not_speak_http_is_a_network_error(step: Step, 
 
 
 async def test_a_closed_port_is_a_network_error(tmp_path: Path) -> None:
-    async with serving(says(200)) as far_end:
+    async with serving(says(200)) as remote:
         pass
     with pytest.raises(NetworkError):
-        await store_in(tmp_path).save(completed(far_end.url()))
+        await store_in(tmp_path).save(completed(remote.url()))

@@ -17,7 +17,7 @@ from hailuo_mcp.core.errors import GatewayError
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.downloads import LinkBlocked
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused, Resolve
-from tests.media.far_end import ranged, redirects, says, serving, store_in
+from tests.media.remote_server import ranged, redirects, says, serving, store_in
 from tests.media.samples import clip, completed
 
 CLIP = clip()
@@ -36,10 +36,10 @@ def _resolver(**names: Sequence[str]) -> Resolve:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_followed(status: int, tmp_path: Path) -> None:
-    async with serving(redirects("/other.mp4", status), ranged(CLIP)) as far_end:
-        path = await store_in(tmp_path).save(completed(far_end.url()))
+    async with serving(redirects("/other.mp4", status), ranged(CLIP)) as remote:
+        path = await store_in(tmp_path).save(completed(remote.url()))
     assert path.read_bytes() == CLIP
-    assert [head.split()[1] for head in far_end.heads] == ["/clip.mp4", "/other.mp4"]
+    assert [head.split()[1] for head in remote.heads] == ["/clip.mp4", "/other.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,28 @@ async def test_a_redirect_to_a_private_host_or_away_from_https_is_refused(
     async def resolve(host: str, port: int) -> Sequence[str]:
         return {"inside.example": ["10.0.0.1"], "public.example": ["93.184.216.34"]}.get(host, [host.strip("[]")])
 
-    async with serving(redirects(location)) as far_end:
+    async with serving(redirects(location)) as remote:
         store = store_in(tmp_path, resolve=resolve)
         with pytest.raises(LinkRefused, match=reason) as refused:
-            await store.save(completed(far_end.url()))
-    assert len(far_end.heads) == 1
+            await store.save(completed(remote.url()))
+    assert len(remote.heads) == 1
     assert reason == "not a valid URL" or "login page" in refused.value.problem.hint
     assert "secret" not in refused.value.problem.message
     assert not list(tmp_path.iterdir())
 
 
 async def test_a_redirect_loop_is_refused(tmp_path: Path) -> None:
-    async with serving(redirects("/clip.mp4")) as far_end:
+    async with serving(redirects("/clip.mp4")) as remote:
         with pytest.raises(LinkRefused, match=f"more than {REDIRECTS_MAX} times"):
-            await store_in(tmp_path).save(completed(far_end.url()))
-    assert len(far_end.heads) == REDIRECTS_MAX + 1
+            await store_in(tmp_path).save(completed(remote.url()))
+    assert len(remote.heads) == REDIRECTS_MAX + 1
 
 
 @pytest.mark.parametrize("status", [300, 304, 305])
 async def test_a_3xx_response_without_a_location_is_an_error(status: int, tmp_path: Path) -> None:
-    async with serving(says(status)) as far_end:
+    async with serving(says(status)) as remote:
         with pytest.raises(GatewayError, match=f"status {status}"):
-            await store_in(tmp_path).save(completed(far_end.url()))
+            await store_in(tmp_path).save(completed(remote.url()))
 
 
 async def test_a_name_is_resolved_once_and_the_checked_address_is_used(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ async def test_a_name_is_resolved_once_and_the_checked_address_is_used(tmp_path:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return answers.pop()  # any second lookup would fail
 
-    async with serving(ranged(CLIP)) as far_end:
+    async with serving(ranged(CLIP)) as remote:
         store = store_in(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)
-        await store.save(completed(far_end.url(host="gateway.example")))
-    assert far_end.header("host") == [f"gateway.example:{far_end.port}"]
+        await store.save(completed(remote.url(host="gateway.example")))
+    assert remote.header("host") == [f"gateway.example:{remote.port}"]
 
 
 async def test_the_address_of_a_name_is_checked_again_for_each_request(tmp_path: Path) -> None:
@@ -107,37 +107,37 @@ async def test_the_address_of_a_name_is_checked_again_for_each_request(tmp_path:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return answers.pop() if host == "cdn.example" else [host]
 
-    async with serving(says(503)) as far_end:
+    async with serving(says(503)) as remote:
         store = store_in(tmp_path, resolve=resolve)
         with pytest.raises(LinkRefused, match=r"private address 127\.0\.0\.1"):
-            await store.save(completed(far_end.url(host="cdn.example", scheme="https")))
+            await store.save(completed(remote.url(host="cdn.example", scheme="https")))
         with pytest.raises(LinkRefused, match=r"private address 10\.0\.0\.1"):
-            await store.save(completed(far_end.url(host="cdn.example", scheme="https")))
-    assert not far_end.heads
+            await store.save(completed(remote.url(host="cdn.example", scheme="https")))
+    assert not remote.heads
 
 
 async def test_the_next_address_is_tried_if_the_first_does_not_respond(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
+    async with serving(ranged(CLIP)) as remote:
         resolve = _resolver(gateway_example=["::1", "127.0.0.1"])
         store = store_in(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)
-        assert (await store.save(completed(far_end.url(host="gateway.example")))).read_bytes() == CLIP
+        assert (await store.save(completed(remote.url(host="gateway.example")))).read_bytes() == CLIP
 
 
 async def test_a_loopback_name_other_than_the_gateways_is_refused(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
+    async with serving(ranged(CLIP)) as remote:
         for host in ("localhost", "127.0.0.2"):
             with pytest.raises(LinkRefused):
-                await store_in(tmp_path).save(completed(far_end.url(host=host)))
+                await store_in(tmp_path).save(completed(remote.url(host=host)))
         with pytest.raises(LinkRefused):
-            await ClipStore(tmp_path).save(completed(far_end.url()))
-    assert not far_end.heads
+            await ClipStore(tmp_path).save(completed(remote.url()))
+    assert not remote.heads
 
 
 async def test_proxy_variables_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(says(500)) as proxy, serving(ranged(CLIP)) as far_end:
+    async with serving(says(500)) as proxy, serving(ranged(CLIP)) as remote:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url("/"))
-        await store_in(tmp_path).save(completed(far_end.url()))
+        await store_in(tmp_path).save(completed(remote.url()))
     assert not proxy.heads
 
 
@@ -186,10 +186,10 @@ async def _over_tls(directory: Path, monkeypatch: pytest.MonkeyPatch, certified:
     tls = _certificate(directory, certified)
     tls.sni_callback = lambda _socket, name, _context: names.append(name)
     monkeypatch.setenv("SSL_CERT_FILE", str(directory / "chain.pem"))
-    async with serving(ranged(CLIP), tls=tls) as far_end:
+    async with serving(ranged(CLIP), tls=tls) as remote:
         own, resolve = frozenset({"clips.example"}), _resolver(clips_example=["127.0.0.1"])
         store = store_in(directory / "clips", own_hosts=own, resolve=resolve)
-        return names, await store.save(completed(far_end.url(host="clips.example", scheme="https")))
+        return names, await store.save(completed(remote.url(host="clips.example", scheme="https")))
 
 
 async def test_the_certificate_is_checked_against_the_name_not_the_address(

@@ -20,7 +20,7 @@ from hailuo_mcp.core.errors import GatewayError, HailuoError, InternalError, Inv
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.clips import STALE_SECONDS, file_stem
 from hailuo_mcp.media.downloads import LinkBlocked, LinkGone
-from tests.media.far_end import FarEnd, drips, ranged, says, serving, store_in
+from tests.media.remote_server import RemoteServer, drips, ranged, says, serving, store_in
 from tests.media.samples import clip, completed, without_privileges
 
 CLIP = clip(200_000)
@@ -96,11 +96,11 @@ async def test_the_same_clip_is_saved_once(tmp_path: Path) -> None:
 
 
 async def test_a_saved_clip_is_fetched_again_only_if_its_file_is_gone(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
-        job = completed(far_end.url())
+    async with serving(ranged(CLIP)) as remote:
+        job = completed(remote.url())
         job = job.saved(str(await store_in(tmp_path).save(job)))
         assert await store_in(tmp_path).save(job) == Path(job.video_path or "")
-        assert len(far_end.heads) == 1
+        assert len(remote.heads) == 1
         Path(job.video_path or "").unlink()
         assert (await store_in(tmp_path).save(job)).read_bytes() == CLIP
 
@@ -142,8 +142,8 @@ async def test_no_file_is_replaced_without_hard_links_either(tmp_path: Path) -> 
 
 
 async def test_concurrent_saves_leave_one_complete_file(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
-        job = completed(far_end.url())
+    async with serving(ranged(CLIP)) as remote:
+        job = completed(remote.url())
         found: list[Path] = []
 
         async def save() -> None:
@@ -175,8 +175,8 @@ def _saver(directory: Path, job: Job) -> "subprocess.Popen[str]":
 
 @pytest.mark.slow
 async def test_two_concurrent_processes_leave_one_complete_file(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
-        savers = [_saver(tmp_path, completed(far_end.url())) for _ in range(2)]
+    async with serving(ranged(CLIP)) as remote:
+        savers = [_saver(tmp_path, completed(remote.url())) for _ in range(2)]
         found = {(await anyio.to_thread.run_sync(saver.communicate))[0] for saver in savers}
     assert len(found) == 1
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [CLIP]
@@ -193,8 +193,8 @@ async def test_the_partial_file_of_a_killed_process_is_removed_later(tmp_path: P
         started.set()
         await anyio.sleep(30)
 
-    async with serving(endless, ranged(CLIP)) as far_end:
-        job = completed(far_end.url())
+    async with serving(endless, ranged(CLIP)) as remote:
+        job = completed(remote.url())
         saver = _saver(tmp_path, job)
         with anyio.fail_after(20):
             await started.wait()
@@ -212,15 +212,15 @@ async def test_the_partial_file_of_a_killed_process_is_removed_later(tmp_path: P
         os.utime(leftover, (past, past))
         (tmp_path / ".of-somebody-else.part").touch()
         os.utime(tmp_path / ".of-somebody-else.part", (past, past))
-        await store_in(tmp_path).save(completed(far_end.url(), remote_id="another"))
+        await store_in(tmp_path).save(completed(remote.url(), remote_id="another"))
         assert not leftover.exists()
         assert (tmp_path / ".of-somebody-else.part").exists()
 
 
 async def test_a_cancelled_save_leaves_no_files(tmp_path: Path) -> None:
-    async with serving(drips) as far_end:
+    async with serving(drips) as remote:
         with anyio.move_on_after(0.3):
-            await store_in(tmp_path).save(completed(far_end.url()))
+            await store_in(tmp_path).save(completed(remote.url()))
     assert not _names(tmp_path)
 
 
@@ -253,9 +253,9 @@ async def test_a_job_without_a_link_says_what_to_do(tmp_path: Path) -> None:
 # --- write errors -----------------------------------------------------------------------------------------------------
 
 
-async def _write_error(directory: Path, far_end: FarEnd) -> HailuoError:
+async def _write_error(directory: Path, remote: RemoteServer) -> HailuoError:
     with pytest.raises(InternalError) as failed:
-        await store_in(directory).save(completed(far_end.url()))
+        await store_in(directory).save(completed(remote.url()))
     problem = failed.value.problem
     assert (problem.charged, problem.safe_to_retry) == ("no", True)
     assert "untouched" in problem.message
@@ -276,18 +276,18 @@ async def test_a_file_in_place_of_the_directory_is_reported_before_money_is_spen
         with pytest.raises(InvalidInput, match=r"Nothing was submitted\.") as refused:
             await store_in(directory).check()
         assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
-        async with serving(ranged(CLIP)) as far_end:
-            await _write_error(directory, far_end)
-        assert not far_end.heads
+        async with serving(ranged(CLIP)) as remote:
+            await _write_error(directory, remote)
+        assert not remote.heads
 
 
 async def test_a_read_only_directory_is_reported_before_money_is_spent(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    async with serving(ranged(CLIP)) as far_end:
+    async with serving(ranged(CLIP)) as remote:
         with without_privileges():
             with pytest.raises(InvalidInput, match="Permission denied"):
                 await store_in(tmp_path / "clips").check()
-            assert "Permission denied" in (await _write_error(tmp_path / "clips", far_end)).problem.message
+            assert "Permission denied" in (await _write_error(tmp_path / "clips", remote)).problem.message
     tmp_path.chmod(0o700)
 
 
@@ -302,11 +302,11 @@ def _files_no_larger_than(size: int) -> Generator[None]:
 
 
 async def test_a_failed_write_leaves_no_files_and_can_be_retried(tmp_path: Path) -> None:
-    async with serving(ranged(CLIP)) as far_end:
+    async with serving(ranged(CLIP)) as remote:
         with _files_no_larger_than(100_000):
-            assert "File too large" in (await _write_error(tmp_path, far_end)).problem.message
+            assert "File too large" in (await _write_error(tmp_path, remote)).problem.message
         assert not _names(tmp_path)
-        assert (await store_in(tmp_path).save(completed(far_end.url()))).read_bytes() == CLIP
+        assert (await store_in(tmp_path).save(completed(remote.url()))).read_bytes() == CLIP
 
 
 @pytest.fixture
@@ -324,8 +324,8 @@ def tiny_disk(tmp_path: Path) -> Generator[Path]:
 async def test_a_full_disk_is_reported_before_money_is_spent(tiny_disk: Path) -> None:
     with pytest.raises(InvalidInput, match="No space left"):
         await store_in(tiny_disk).check()
-    async with serving(ranged(CLIP)) as far_end:
-        assert "No space left" in (await _write_error(tiny_disk, far_end)).problem.message
+    async with serving(ranged(CLIP)) as remote:
+        assert "No space left" in (await _write_error(tiny_disk, remote)).problem.message
     assert not _names(tiny_disk)
 
 
@@ -343,7 +343,7 @@ async def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
         (says(200, b"<html>"), LinkBlocked),
         (ranged(CLIP, cut_after=0), NetworkError),
     ):
-        async with serving(step) as far_end:
+        async with serving(step) as remote:
             with pytest.raises(kind):
-                await store_in(tmp_path).save(completed(far_end.url()))
+                await store_in(tmp_path).save(completed(remote.url()))
     assert not _names(tmp_path)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.service.session import Session
-from tests.media.far_end import FarEnd, Step, serving
+from tests.media.remote_server import RemoteServer, Step, serving
 from tests.media.samples import clip
-from tests.service.following import QUIET, submitted
+from tests.service.polled_jobs import QUIET, submitted
 from tests.support import Answerer, Wire, says, segmind, settings_for, wired
 
 CLIP = clip()
@@ -19,12 +19,12 @@ def completed(link: str) -> Answerer:
 
 
 @asynccontextmanager
-async def finished(directory: Path, *steps: Step) -> AsyncGenerator[tuple[Session, Job, Wire, FarEnd]]:
+async def finished(directory: Path, *steps: Step) -> AsyncGenerator[tuple[Session, Job, Wire, RemoteServer]]:
     """A completed job, whose clip's host answers with these steps."""
-    async with serving(*steps) as far_end:
-        settings = settings_for(directory, **QUIET, SEGMIND_BASE_URL=f"http://127.0.0.1:{far_end.port}")
-        opened, wire = wired(settings, segmind(status=completed(far_end.url())))
+    async with serving(*steps) as remote:
+        settings = settings_for(directory, **QUIET, SEGMIND_BASE_URL=f"http://127.0.0.1:{remote.port}")
+        opened, wire = wired(settings, segmind(status=completed(remote.url())))
         async with opened as session:
             job = await session.status((await submitted(session)).request_id)
-            assert job.video_url == far_end.url()
-            yield session, job, wire, far_end
+            assert job.video_url == remote.url()
+            yield session, job, wire, remote

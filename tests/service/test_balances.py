@@ -35,8 +35,8 @@ async def test_balance_is_requested_at_most_once_a_minute() -> None:
     balances = Balances(clock)
     for _ in range(3):
         assert await balances.of([minimax, segmind, fal]) == {"minimax": 12.5, "segmind": 98.7}
-    assert minimax_wire.asked == ["GET /account/query_balance"]
-    assert (len(segmind_wire.asked), fal_wire.asked) == (1, [])
+    assert minimax_wire.requested == ["GET /account/query_balance"]
+    assert (len(segmind_wire.requested), fal_wire.requested) == (1, [])
     clock.now += 61
     assert await balances.of([minimax]) == {"minimax": 3.0}
 

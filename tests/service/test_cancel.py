@@ -6,7 +6,7 @@ import pytest
 
 from hailuo_mcp.core.errors import NotReady
 from hailuo_mcp.core.job import Job, Observation, State
-from tests.service.following import FAST_02, submitted
+from tests.service.polled_jobs import FAST_02, submitted
 from tests.support import arguments_for, recorded_sandbox, settings_for
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hailuo_mcp.gateways import GATEWAYS
 from tests.media.samples import data_uri, png
-from tests.service.following import ACCEPTED, AIMLAPI, FAST_02, gateway_of, submitted
+from tests.service.polled_jobs import ACCEPTED, AIMLAPI, FAST_02, gateway_of, submitted
 from tests.support import KEYS, MODEL_IDS, arguments_for, body_of, says, settings_for, wired
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from tests.media.samples import data_uri, png
-from tests.service.following import ACCEPTED, APIXO, FAST_02, submitted
+from tests.service.polled_jobs import ACCEPTED, APIXO, FAST_02, submitted
 from tests.support import KEYS, Turns, arguments_for, body_of, recorded_sandbox, says, settings_for, wired
 
 
@@ -55,7 +55,7 @@ async def test_image_is_identified_by_its_content_and_uploaded_once(tmp_path: Pa
         assert by_path.job.id == by_uri.job.id
         other = await session.generate({**call, "first_frame_image": str(file), "duration": 10})
         assert other.job.id != by_uri.job.id
-        uploads = [path for path in wire.asked if "upload" in path]
+        uploads = [path for path in wire.requested if "upload" in path]
         assert uploads == ["POST /upload-asset"]
         sent = body_of(wire.posts[-1])["first_frame_image"]
         assert sent.startswith("https://")

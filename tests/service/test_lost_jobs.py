@@ -11,7 +11,7 @@ import pytest
 
 from hailuo_mcp.core.errors import Expired, GatewayError, NotReady
 from hailuo_mcp.core.job import Job, State
-from tests.service.following import (
+from tests.service.polled_jobs import (
     AIMLAPI,
     APIXO,
     CLIP,
@@ -51,7 +51,7 @@ async def test_404_within_the_retention_changes_nothing_and_warns(
         status = await session.status(job.request_id)
         assert status.state is State.QUEUED
         assert f"{model_id.split('/')[0].upper()}_API_KEY" in status.warnings[-1]
-        assert not any("history" in path for path in wire.asked)
+        assert not any("history" in path for path in wire.requested)
         await age(session, job, timedelta(days=1, minutes=1) if model_id == AIMLAPI else timedelta(hours=1, minutes=1))
         expired = await session.status(job.request_id)
         assert expired.state is State.EXPIRED

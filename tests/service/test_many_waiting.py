@@ -10,7 +10,7 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError, Unauthorized
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.poll_policy import PollPolicy
-from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
+from tests.service.polled_jobs import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
 from tests.support import Answerer, Opened, Wire, says, segmind, settings_for, wired
 
 CALLERS = 5
@@ -41,7 +41,7 @@ async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> N
             held.released.set()
     assert [answer.state for answer in answers] == [State.COMPLETED] * CALLERS
     assert len({id(answer) for answer in answers}) == 1  # one answer for all, not one read from the ledger for each
-    assert wire.asked.count("GET /v2/requests/r-1/status") == 1
+    assert wire.requested.count("GET /v2/requests/r-1/status") == 1
 
 
 async def test_next_call_polls_when_the_polling_call_is_cancelled(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_refused_key_ends_all_waits_after_one_poll(tmp_path: Path) -> None
                 await anyio.wait_all_tasks_blocked()
                 held.released.set()
     assert len(errors) == CALLERS
-    assert wire.asked.count("GET /v2/requests/r-1/status") == 1
+    assert wire.requested.count("GET /v2/requests/r-1/status") == 1
 
 
 async def test_transient_error_is_raised_only_in_calls_whose_wait_is_over(tmp_path: Path) -> None:

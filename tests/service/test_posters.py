@@ -13,7 +13,7 @@ from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.media.posters import SIDE_MAX
 from hailuo_mcp.service.posters import Posters
 from hailuo_mcp.service.session import Session
-from tests.service.following import submitted
+from tests.service.polled_jobs import submitted
 from tests.support import recorded_sandbox, settings_for
 
 

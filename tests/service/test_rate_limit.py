@@ -13,7 +13,7 @@ from mcp_types import TextResourceContents
 from hailuo_mcp.core.errors import NotReady, RateLimited
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import resources, tools
-from tests.service.following import FAST_02, submitted
+from tests.service.polled_jobs import FAST_02, submitted
 from tests.support import KEYS, arguments_for, says, segmind, settings_for, uri_of, wired
 
 MINIMAX = "minimax/hailuo-02"

@@ -11,10 +11,10 @@ import pytest
 from hailuo_mcp.core.errors import Expired, HailuoError, NetworkError
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.session import Session
-from tests.media.far_end import Step, ranged
-from tests.media.far_end import says as answers
+from tests.media.remote_server import Step, ranged
+from tests.media.remote_server import says as answers
 from tests.service.clip_hosts import CLIP, completed, finished
-from tests.service.following import GONE, on_record
+from tests.service.polled_jobs import GONE, on_record
 from tests.support import Turns, age, says, segmind
 
 OVER_AN_HOUR = timedelta(minutes=61)
@@ -50,26 +50,26 @@ async def test_refused_link_is_reported_and_works_once_it_is_accepted(step: Step
         assert "proxy, firewall or VPN" in error.problem.hint
         assert "call download_video again" in error.problem.hint
         assert not mentions_paying_again(error)
-        assert wire.asked[-1].startswith("GET ")  # a fresh link was requested
+        assert wire.requested[-1].startswith("GET ")  # a fresh link was requested
         _, path = await session.download(job.request_id)
         assert path.read_bytes() == CLIP
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
 async def test_failing_link_is_replaced_by_a_fresh_one(status: int, tmp_path: Path) -> None:
-    async with finished(tmp_path, answers(status), ranged(CLIP)) as (session, job, wire, far_end):
-        wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
+    async with finished(tmp_path, answers(status), ranged(CLIP)) as (session, job, wire, remote):
+        wire.answer = segmind(status=completed(remote.url("/fresh.mp4")))
         saved, path = await session.download(job.request_id)
-        assert saved.video_url == far_end.url("/fresh.mp4")
+        assert saved.video_url == remote.url("/fresh.mp4")
         assert path.read_bytes() == CLIP
 
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_failing_fresh_link_does_not_mean_a_lost_clip(status: int, tmp_path: Path) -> None:
-    async with finished(tmp_path, answers(status)) as (session, job, wire, far_end):
-        wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
+    async with finished(tmp_path, answers(status)) as (session, job, wire, remote):
+        wire.answer = segmind(status=completed(remote.url("/fresh.mp4")))
         assert not mentions_paying_again(await failure(session, job))
-        assert len(far_end.heads) == 2
+        assert len(remote.heads) == 2
 
 
 @pytest.mark.parametrize("status", [403, 404])

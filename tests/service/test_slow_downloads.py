@@ -11,7 +11,7 @@ from mcp import Client
 from hailuo_mcp.core.errors import GatewayTimeout
 from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.mcp.server import build_server
-from tests.media.far_end import Step, ranged
+from tests.media.remote_server import Step, ranged
 from tests.service.clip_hosts import CLIP, finished
 from tests.support import facts_of, text_of
 
@@ -31,7 +31,7 @@ def stalls(until: anyio.Event) -> Step:
 
 async def test_slow_download_reports_its_progress_and_continues(tmp_path: Path) -> None:
     released = anyio.Event()
-    async with finished(tmp_path, stalls(released)) as (session, job, _, far_end):
+    async with finished(tmp_path, stalls(released)) as (session, job, _, remote):
         first = await session.download_within(job.request_id, 1)
         assert (first.path, first.received, first.total) == (None, HALF, len(CLIP))
         released.set()
@@ -42,15 +42,15 @@ async def test_slow_download_reports_its_progress_and_continues(tmp_path: Path) 
         again = await session.download_within(job.request_id, 5)
         assert again.path
         assert again.path.read_bytes() == CLIP
-        assert len(far_end.heads) == 1
+        assert len(remote.heads) == 1
 
 
 async def test_calls_during_a_download_share_it(tmp_path: Path) -> None:
     released = anyio.Event()
-    async with finished(tmp_path, stalls(released)) as (session, job, _, far_end):
+    async with finished(tmp_path, stalls(released)) as (session, job, _, remote):
         for _ in range(3):
             assert (await session.download_within(job.request_id, 0.1)).path is None
-        assert len(far_end.heads) == 1
+        assert len(remote.heads) == 1
         released.set()
 
 

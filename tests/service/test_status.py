@@ -11,7 +11,7 @@ from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, NotReady
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.mcp.views import job_view
 from hailuo_mcp.sandbox import FAULTS
-from tests.service.following import (
+from tests.service.polled_jobs import (
     AIMLAPI,
     APIXO,
     CLIP,

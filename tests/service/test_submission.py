@@ -13,7 +13,7 @@ from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, State
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.session import Session
-from tests.service.following import ACCEPTED, AIMLAPI, APIXO, FAST_02, Held, gateway_of, submitted
+from tests.service.polled_jobs import ACCEPTED, AIMLAPI, APIXO, FAST_02, Held, gateway_of, submitted
 from tests.support import (
     KEYS,
     MODEL_IDS,

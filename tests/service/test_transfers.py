@@ -44,7 +44,7 @@ async def test_refused_upload_sends_no_submission(tmp_path: Path) -> None:
         (job,) = (await session.jobs()).jobs
     assert job.state is State.FAILED
     assert job.not_charged
-    assert wire.asked == [f"POST {UPLOAD}"]
+    assert wire.requested == [f"POST {UPLOAD}"]
 
 
 def large(directory: Path) -> bytes:

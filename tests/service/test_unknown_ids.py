@@ -6,7 +6,7 @@ import pytest
 
 from hailuo_mcp.core.errors import InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.core.job import State
-from tests.service.following import AIMLAPI, APIXO, COMPLETED, FAST_02, PROCESSING, QUIET, history_of, submitted
+from tests.service.polled_jobs import AIMLAPI, APIXO, COMPLETED, FAST_02, PROCESSING, QUIET, history_of, submitted
 from tests.support import MODEL_IDS, arguments_for, breaks, recorded_sandbox, segmind, settings_for, wired
 
 

@@ -7,7 +7,7 @@ import anyio
 import httpx
 
 from hailuo_mcp.core.job import Job, State
-from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
+from tests.service.polled_jobs import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
 from tests.support import Turns, age, says, segmind, settings_for, wired
 
 
@@ -30,7 +30,7 @@ async def test_simultaneous_status_calls_for_one_job_share_one_request(tmp_path:
             await anyio.wait_all_tasks_blocked()
             held.released.set()
         assert answers == [State.PROCESSING] * 5
-        assert wire.asked.count("GET /v2/requests/r-1/status") == 1
+        assert wire.requested.count("GET /v2/requests/r-1/status") == 1
 
 
 async def test_cancelled_wait_does_not_affect_the_job(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ async def test_longest_due_job_is_polled_first(tmp_path: Path) -> None:
     jobs = [a_job(remote_id=f"r-{n}", created_at=utc_now() - timedelta(minutes=n)) for n in (5, 9, 7)]
     async with session_with_worker(tmp_path, says_completed, *jobs) as (session, wire):
         await wait_for_changes(session, jobs=3)
-    polls = [path for path in wire.asked if path.endswith("/status")]
+    polls = [path for path in wire.requested if path.endswith("/status")]
     assert [path.split("/r-")[1][0] for path in polls] == ["9", "7", "5"]
 
 

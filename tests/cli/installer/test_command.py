@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer.formats import parse_text
-from tests.cli.conftest import PROGRAM, Cli
+from tests.cli.conftest import ON_A_TERMINAL, PROGRAM, Cli
 from tests.cli.installer.support import CODEX, DESKTOP, KEY, command_of
 
 pytestmark = pytest.mark.slow
@@ -152,13 +151,10 @@ def test_a_file_that_cannot_be_parsed_is_left_alone_and_reported_as_json_too(cli
     assert path.read_text() == CODEX + "[broken\n"
 
 
-ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-
-
 def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
     """Run on a terminal, and type each answer when its question appears. Returns the exit code and the output."""
     with subprocess.Popen(
-        [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *args],
+        [*ON_A_TERMINAL, *PROGRAM, *args],
         env=cli.environment,
         cwd=cli.home,
         stdin=subprocess.PIPE,

@@ -18,7 +18,7 @@ Step = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 """Answers one request, given its head."""
 
 
-class FarEnd:
+class RemoteServer:
     """Runs one step per request, and repeats the last one; a connection carries one request."""
 
     def __init__(self, *steps: Step) -> None:
@@ -60,12 +60,12 @@ def store_in(
 
 
 @asynccontextmanager
-async def serving(*steps: Step, tls: ssl.SSLContext | None = None) -> AsyncGenerator[FarEnd]:
-    far_end = FarEnd(*steps)
-    server = await asyncio.start_server(far_end.answer, "127.0.0.1", 0, ssl=tls)
-    far_end.port = server.sockets[0].getsockname()[1]
+async def serving(*steps: Step, tls: ssl.SSLContext | None = None) -> AsyncGenerator[RemoteServer]:
+    remote = RemoteServer(*steps)
+    server = await asyncio.start_server(remote.answer, "127.0.0.1", 0, ssl=tls)
+    remote.port = server.sockets[0].getsockname()[1]
     try:
-        yield far_end
+        yield remote
     finally:
         server.close()
 

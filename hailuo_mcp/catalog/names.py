@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.spec import ModelSpec
@@ -50,6 +49,8 @@ def similar(given: str, usable: Iterable[Model]) -> list[str]:
     """The ids of usable models with similar names."""
     names = {name: model.id for model in usable for name in (_fold(model.id), *_names(model))}
     wanted = _fold(given[:80])
+    from difflib import get_close_matches  # start-up time: only wrong names need it
+
     close = get_close_matches(wanted, names, 2 * SUGGESTIONS_MAX, 0.6)
     close += [name for name in names if len(wanted) > 2 and wanted in name]
     return list(dict.fromkeys(names[name] for name in close))[:SUGGESTIONS_MAX]

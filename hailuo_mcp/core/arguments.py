@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, cast
 
@@ -129,6 +128,8 @@ def _nearest(name: str, accepted: frozenset[str]) -> str | None:
     if name in accepted:
         return name
     meant = (target for target, aliases in _ALIASES.items() if target in accepted and name in aliases.split())
+    from difflib import get_close_matches  # start-up time: only wrong names need it
+
     return next(meant, None) or next(iter(get_close_matches(name, sorted(accepted), 1, 0.8)), None)
 
 

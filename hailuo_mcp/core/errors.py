@@ -64,7 +64,7 @@ OPERATORS_HINT = "Tell the operator of this server; its log has the details."
 class Problem(BaseModel):
     """What went wrong, as stored with a job and returned as a tool error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     code: ErrorCode
     message: str

@@ -54,7 +54,7 @@ _END = 3
 class Observation(BaseModel):
     """What a gateway just reported about a job, in our terms."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     state: State
     video_url: str | None = None
@@ -79,7 +79,13 @@ class Job(BaseModel):
     """One generation, as the ledger keeps it. Frozen: a change is a new value, made by one of the methods below."""
 
     # What a later version wrote is kept: servers of two versions share a ledger while a team is brought up to date.
-    model_config = ConfigDict(frozen=True, extra="allow", validate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        validate_by_name=True,
+        serialize_by_alias=True,
+        defer_build=True,  # start-up time: the first job needs it
+    )
 
     id: str = Field(default_factory=lambda: uuid4().hex, validation_alias="key", serialization_alias="key")
     """Assigned before anything is sent. `unconfirmed-<id>` stays a valid remote id even when the real one is known."""

@@ -1,7 +1,6 @@
 """The tenants of a server with several users, as the operator's file defines them."""
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +35,7 @@ class TenantSettings(BaseModel):
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # start-up time: only servers with tenants need it
 
     tenants: dict[str, TenantSettings]
 
@@ -47,6 +46,8 @@ def read_tenants(file: Path, gateways: Collection[str]) -> Mapping[str, TenantSe
     Raises:
         ValueError: the message names the place, but repeats no value, because the file contains keys.
     """
+    import tomllib  # start-up time: only servers with tenants need it
+
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

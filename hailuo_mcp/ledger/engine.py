@@ -8,7 +8,6 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from statistics import median
 from typing import Any, TypeAlias
 
 from pydantic import ValidationError
@@ -111,6 +110,8 @@ class Engine(Ledger):
 
     async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
         seconds = [took for (took,) in await self._all(_RECENT_SECONDS, model, origin, duration, SAMPLES)]
+        from statistics import median  # start-up time: only submissions need it
+
         return median(seconds) if len(seconds) >= MIN_SAMPLES else None
 
     async def remote_ids(self, model: str, origin: str) -> frozenset[str]:

@@ -6,14 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hailuo_mcp.core.spec import JsonSchema
+from hailuo_mcp.core.json_schema import json_schema_of
+from hailuo_mcp.core.parameters import JsonSchema
 
 _NULL = {"type": "null"}
 
 
 def input_schema(arguments: type[BaseModel]) -> JsonSchema:
     """The schema of a tool's arguments. It does not mention null: optional arguments should be omitted instead."""
-    generated = arguments.model_json_schema()
+    generated = json_schema_of(arguments)
     properties = {
         name: _pick(_resolve(schema, generated), "type", "enum", "minimum", "maximum", "description")
         for name, schema in generated.get("properties", {}).items()
@@ -31,7 +32,7 @@ def object_schema(properties: JsonSchema, required: list[str] | tuple[str, ...] 
 def output_schema(view: type[BaseModel]) -> JsonSchema:
     """The schema of a tool's structured content: an object without `required`, nullable fields as `["string", "null"]`,
     and an optional `error`, so that an error result fits it too."""
-    generated = view.model_json_schema()
+    generated = json_schema_of(view)
 
     def flat(schema: JsonSchema) -> JsonSchema:
         resolved = _resolve(schema, generated)

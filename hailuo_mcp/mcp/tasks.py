@@ -23,6 +23,7 @@ from mcp_types import (
     RequestParams,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ConfigDict
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
 from hailuo_mcp.core.job import Job, State
@@ -42,6 +43,8 @@ Wire = dict[str, Any]
 
 class TaskParams(RequestParams):
     """The parameters of tasks/get and tasks/cancel."""
+
+    model_config = ConfigDict(defer_build=True)  # start-up time: few clients know tasks
 
     task_id: str
 

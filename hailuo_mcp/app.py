@@ -14,6 +14,7 @@ from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.environment import read_settings, with_secret_files
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.network import warn_about_environment
+from hailuo_mcp.core.setting_values import key_variable
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
@@ -61,7 +62,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
 def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
     """The variables, with each gateway's key under its canonical name, whether it comes from an alias or a file."""
     environ = with_secret_files(environ, [gateway.name for gateway in GATEWAYS])
-    keys = {f"{gateway.name.upper()}_API_KEY": gateway.key_in(environ) for gateway in GATEWAYS}
+    keys = {key_variable(gateway.name): gateway.key_in(environ) for gateway in GATEWAYS}
     return {**environ, **{variable: key for variable, key in keys.items() if key}}
 
 

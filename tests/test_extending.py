@@ -35,23 +35,19 @@ class Hailuo9(ModelSpec):
     documented_at = "https://www.segmind.com/models/hailuo-9"
     rules = (Forbid({"mode": "pro", "duration": 10}, 'for 10 s pass mode "standard"', _INFERRED),)
     prices = (PriceRule(0.01, "exact", "a guess", _PRICED),)
+    wire_names: ClassVar[Mapping[str, str]] = {"mode": "tier"}
 
     duration: Annotated[Duration, Constraint(_INFERRED, "6 or 10 seconds")] = 6
-    mode: Annotated[Mode, Field(serialization_alias="tier"), Constraint(_INFERRED, "standard or pro")] = "standard"
+    mode: Annotated[Mode, Constraint(_INFERRED, "standard or pro")] = "standard"
 
 
 class MinimaxHailuo2(ModelSpec):
 """
 STAND_IN_MODEL = """
     "hailuo-9": Model(
-        fields={
-            "prompt": _REQUIRED_PROMPT,
-            "duration": _DURATION,
-            "tier": Field(body.one_of("standard", "pro"), required=True),
-        },
-        seconds=_seconds,
-        short_side=lambda _: 512,
-        cost=lambda _: 0.01,
+        fields={**_COMMON, "duration": _DURATION, "tier": Field(body.one_of("standard", "pro"), required=True)},
+        side=512,
+        usd={(6, 512): 0.01, (10, 512): 0.01},
     ),
 """
 
@@ -98,8 +94,6 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import Field
-
 from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import ImageUrl, Constraint, Source
@@ -115,8 +109,9 @@ class Lark(ModelSpec):
     remote_name = "lark-1"
     summary = "image to video"
     documented_at = "https://skylark.example/docs"
+    wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "picture"}
 
-    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="picture"), Constraint(_PAGE, "required")]
+    first_frame_image: Annotated[ImageUrl, Constraint(_PAGE, "required")]
 
 
 class Skylark(Gateway):

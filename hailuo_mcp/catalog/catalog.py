@@ -11,7 +11,7 @@ from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, is_absent
 from hailuo_mcp.core.caller import key_header
 from hailuo_mcp.core.errors import InvalidInput, UnknownModel
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
-from hailuo_mcp.core.setting_values import PREFIX, SettingsError
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError, key_variable
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_short
@@ -185,7 +185,7 @@ class Catalog:
         return ", ".join(model.id for model in self.usable) or "none; " + self.how_to_get_keys()
 
     def how_to_get_keys(self) -> str:
-        variables = ", ".join(f"{gateway.name.upper()}_API_KEY" for gateway in self.gateways)
+        variables = ", ".join(key_variable(gateway.name) for gateway in self.gateways)
         headers = ", ".join(key_header(gateway.name) for gateway in self.gateways)
         send = f", send a key along with the call in one of the headers {headers}" if self._keys_from_headers else ""
         return (
@@ -194,7 +194,7 @@ class Catalog:
 
     def _how_to_enable(self, model: Model) -> str:
         gateway = gateway_of(model)
-        variable = f"{gateway.upper()}_API_KEY"
+        variable = key_variable(gateway)
         header = f" (or a key in the header {key_header(gateway)} of the call)" if self._keys_from_headers else ""
         listed = f"to be listed in {PREFIX}MODELS if that is set"
         return f"It needs {variable}{header}, and {listed}. Usable now: {self._usable_ids()}."

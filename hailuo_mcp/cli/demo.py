@@ -25,7 +25,7 @@ from hailuo_mcp.cli.output import PROGRAM, STYLES, command, print_json, stderr_c
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.core.job import State
-from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.setting_values import PREFIX, key_variable
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
@@ -231,7 +231,7 @@ def _print_ending(conversation: Conversation) -> None:
     show("\nThree clips were saved:", style="bold")
     for clip in conversation.clips:
         show(f"  {clip}")
-    variables = [f"{gateway.name.upper()}_API_KEY" for gateway in GATEWAYS]
+    variables = [key_variable(gateway.name) for gateway in GATEWAYS]
     show("\nTo do the same by hand, without a key:", style="bold")
     show(f"  {command('generate', 'A red kite over the bay', '--wait')}")
     show("\nFor real clips, give your assistant's host the server and one key:", style="bold")

@@ -7,6 +7,7 @@ import click
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.options import json_option
 from hailuo_mcp.cli.output import print_json, stdout_console
+from hailuo_mcp.core.setting_values import key_variable, url_variable
 from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS
 
@@ -33,17 +34,19 @@ def settings(as_json: bool) -> Exit:
 
 def _is_set(variable: str) -> bool:
     """Whether the variable is set, under any of its names, or names a file that contains its value."""
-    aliases = next((g.key_aliases for g in GATEWAYS if variable == f"{g.name.upper()}_API_KEY"), ())
+    aliases = next((g.key_aliases for g in GATEWAYS if variable == key_variable(g.name)), ())
     return any(os.environ.get(name, "").strip() for name in (variable, f"{variable}_FILE", *aliases))
 
 
 def described() -> list[tuple[str, str]]:
     """Every variable with its description: the keys, the gateways' addresses, then the rest."""
-    keys = [(f"{g.name.upper()}_API_KEY", f"Key of {g.title}; unset: its models are not offered.") for g in GATEWAYS]
+    keys: list[tuple[str, str]] = []
     addresses: list[tuple[str, str]] = []
     for gateway in GATEWAYS:
+        also = "".join(f" {alias} is read too." for alias in gateway.key_aliases)
+        keys.append((key_variable(gateway.name), f"Key of {gateway.title}; unset: its models are not offered.{also}"))
         for purpose, default in gateway.hosts.items():
             first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
             own = " If the base address is set, it defaults to that." if purpose != "base" else ""
-            addresses.append((f"{gateway.name.upper()}_{purpose.upper()}_URL", first + own))
+            addresses.append((url_variable(gateway.name, purpose), first + own))
     return [*keys, *addresses, *variables().items()]

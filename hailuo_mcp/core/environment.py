@@ -12,7 +12,16 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from hailuo_mcp.core.setting_values import PREFIX, SettingsError, checked_address, expanded, given, shown
+from hailuo_mcp.core.setting_values import (
+    PREFIX,
+    SettingsError,
+    checked_address,
+    expanded,
+    given,
+    key_variable,
+    shown,
+    url_variable,
+)
 from hailuo_mcp.core.settings import BY_OAUTH, INTERNAL_FIELDS, SECRET_FIELDS, GatewaySettings, Settings
 from hailuo_mcp.core.tenants import is_sendable, read_tenants
 
@@ -26,7 +35,7 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
     Raises:
         SettingsError: a file cannot be read, or the variable is set as well.
     """
-    secret = {f"{PREFIX}DATABASE_URL", f"{PREFIX}HTTP_TOKENS", *(f"{name.upper()}_API_KEY" for name in gateways)}
+    secret = {f"{PREFIX}DATABASE_URL", f"{PREFIX}HTTP_TOKENS", *(key_variable(name) for name in gateways)}
     read: dict[str, str] = {}
     for variable in sorted(secret):
         path = given(environ, f"{variable}_FILE")
@@ -109,13 +118,12 @@ def _check_oauth(settings: Settings) -> None:
 def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str]) -> GatewaySettings:
     """A base address set by the user is also the default for the gateway's other hosts, so that no image or key goes
     to production during a test."""
-    prefix = name.upper()
-    key = given(environ, f"{prefix}_API_KEY")
+    key = given(environ, key_variable(name))
     if not is_sendable(key):
-        raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; copy this one again")
-    own_base = _read_url(environ, f"{prefix}_BASE_URL")
+        raise SettingsError(f"{key_variable(name)}: a key is printable ASCII without spaces; copy this one again")
+    own_base = _read_url(environ, url_variable(name, "base"))
     urls = {
-        purpose: _read_url(environ, f"{prefix}_{purpose.upper()}_URL") or own_base or default
+        purpose: _read_url(environ, url_variable(name, purpose)) or own_base or default
         for purpose, default in hosts.items()
     }
     return GatewaySettings(key=SecretStr(key) if key else None, urls=urls)

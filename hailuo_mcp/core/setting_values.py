@@ -16,6 +16,16 @@ PREFIX = "HAILUO_MCP_"
 POSTGRES = ("postgresql://", "postgres://")
 
 
+def key_variable(gateway: str) -> str:
+    """The variable with the key of the gateway of this name."""
+    return f"{gateway.upper()}_API_KEY"
+
+
+def url_variable(gateway: str, purpose: str) -> str:
+    """The variable with one of its addresses; `base` is the API itself."""
+    return f"{gateway.upper()}_{purpose.upper()}_URL"
+
+
 class SettingsError(Exception):
     """A wrong value in the environment: one line that begins with the variable's name and says what is valid."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, present, refuse
+from hailuo_mcp.core.json_schema import json_schema_of
 from hailuo_mcp.core.parameters import (
     CANONICAL,
     MEDIA_PARAMETERS,
@@ -44,7 +45,6 @@ class ModelSpec(BaseModel):
         frozen=True,
         extra="forbid",
         regex_engine="python-re",
-        populate_by_name=True,
         defer_build=True,  # start-up time: most users can use the models of one gateway
     )
 
@@ -93,7 +93,7 @@ class ModelSpec(BaseModel):
         names = check_names(present(arguments), cls.model_fields, f"{cls.id} does not take", GENERATE_ARGUMENTS)
         problems = names.problems
         try:
-            spec = cls.model_validate(names.known, by_name=True, by_alias=False)
+            spec = cls.model_validate(names.known)
         except ValidationError as error:
             raise refuse([*problems, *map(cls._explain, error.errors(include_url=False))]) from None
         for fill in cls.fills:
@@ -154,8 +154,7 @@ class ModelSpec(BaseModel):
     @classmethod
     def wire_name(cls, name: str) -> str:
         """The name of a parameter in the request body."""
-        alias = cls.model_fields[name].serialization_alias if name in cls.model_fields else None
-        return alias or cls.wire_names.get(name, name)
+        return cls.wire_names.get(name, name)
 
     @classmethod
     def accepts_null(cls, name: str) -> bool:
@@ -187,7 +186,7 @@ class ModelSpec(BaseModel):
     @cache
     def property_schemas(cls) -> Mapping[str, JsonSchema]:
         """Property name to its JSON schema, without the cross-field rules. Cached per model: do not mutate."""
-        generated: JsonSchema = cls.model_json_schema(by_alias=False)["properties"]
+        generated: JsonSchema = json_schema_of(cls)["properties"]
         properties: dict[str, JsonSchema] = {}
         for name, raw in generated.items():
             schema = {k: v for k, v in raw.items() if k not in ("title", "anyOf")}
@@ -241,13 +240,13 @@ class ModelSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The parameters by canonical name, with defaults, without absent ones."""
-        return self.model_dump(mode="json", by_alias=False, exclude_none=True)
+        return self.model_dump(mode="json", exclude_none=True)
 
     def to_body(self) -> dict[str, Any]:
         """The request body: parameters by wire name. Every documented default is sent, so that the request does not
         depend on the gateway's current defaults; an absent value is left out, unless the gateway documents null."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
-        dumped = self.model_dump(mode="json", by_alias=False, exclude=absent)
+        dumped = self.model_dump(mode="json", exclude=absent)
         body: dict[str, Any] = {}
         for name, value in dumped.items():
             write = _WRITERS[self.wire_forms.get(name, "plain")]

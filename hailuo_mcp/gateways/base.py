@@ -23,6 +23,7 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation
 from hailuo_mcp.core.masking import holds_secret
 from hailuo_mcp.core.request_id import checked_remote_id
+from hailuo_mcp.core.setting_values import key_variable
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import history
@@ -65,7 +66,7 @@ class Gateway(Interpreter):
     @classmethod
     def key_in(cls, environ: Mapping[str, str]) -> str:
         """The key from the environment; empty if there is none."""
-        names = (f"{cls.name.upper()}_API_KEY", *cls.key_aliases)
+        names = (key_variable(cls.name), *cls.key_aliases)
         return next((key for name in names if (key := environ.get(name, "").strip())), "")
 
     def for_key(self, key: SecretStr | None) -> Self:

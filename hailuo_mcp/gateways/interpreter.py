@@ -17,6 +17,7 @@ from hailuo_mcp.core.errors import (
 )
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.masking import mask
+from hailuo_mcp.core.setting_values import key_variable
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways.answers import add_warning, link_in, mapping, number, text_in
 from hailuo_mcp.gateways.definition import GatewayDefinition
@@ -37,7 +38,7 @@ class Interpreter(GatewayDefinition):
         what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
         message = f"{self.title} {what} ({self._quoted(response)})."
         if issubclass(kind, Unauthorized):
-            return kind(f"Check {self._key_variable}: {message}", self._key_hint())
+            return kind(f"Check {key_variable(self.name)}: {message}", self._key_hint())
         if issubclass(kind, RateLimited) and (wait := self.retry_after_in(response.headers)):
             return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
         return kind(message)
@@ -111,13 +112,9 @@ class Interpreter(GatewayDefinition):
     def _keys(self) -> tuple[str, ...]:
         return (self.settings.key.get_secret_value(),) if self.settings.key else ()
 
-    @property
-    def _key_variable(self) -> str:
-        return f"{self.name.upper()}_API_KEY"
-
     def _key_hint(self) -> str:
         host = urlsplit(self.settings.urls["base"]).hostname
         return (
-            f"{self._key_variable} must be a key of {self.title} for {host}; a key of another gateway or region is "
-            f"refused here too. Restart the server after changing it. {self.key_advice}"
+            f"{key_variable(self.name)} must be a key of {self.title} for {host}; a key of another gateway or region "
+            f"is refused here too. Restart the server after changing it. {self.key_advice}"
         ).rstrip()

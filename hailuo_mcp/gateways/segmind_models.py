@@ -1,9 +1,8 @@
 """Segmind's models, as its pages describe them. https://www.segmind.com/models"""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated
-
-from pydantic import Field
+from typing import Annotated, ClassVar
 
 from hailuo_mcp.core.parameters import (
     Constraint,
@@ -94,15 +93,12 @@ class MinimaxHailuo2(ModelSpec):
     summary = "text or image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
     page = Source("documented", "Segmind page minimax-hailuo-2")
+    wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_url"}
     notes = (Constraint(page, "no duration and no resolution can be chosen"),)
     prices = (PriceRule(0.3875, "average", _PRICES, _PRICED),)
     times = (TimeRule(173.0),)
 
-    first_frame_image: Annotated[
-        Image | None,
-        Field(serialization_alias="image_url"),
-        OnPage("optional; without it, text to video"),
-    ] = None
+    first_frame_image: Annotated[Image | None, OnPage("optional; without it, text to video")] = None
     last_frame_image: Annotated[Image | None, SendsNull(), OnPage("sent as null when absent")] = None
     mode: Annotated[Mode, OnPage("standard or pro, always sent")] = "standard"
     prompt_optimizer: Annotated[Flag, OnPage("default true")] = True

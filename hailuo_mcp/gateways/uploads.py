@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, InvalidInput
+from hailuo_mcp.core.setting_values import url_variable
 from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 
@@ -48,6 +49,6 @@ def _not_uploaded(gateway: Gateway, response: Response) -> HailuoError:
     if isinstance(refusal, InvalidInput):
         return InvalidImage(message, "Give another file, or pass it as a web address.")
     if response.status in (404, 410):
-        variable = f"{gateway.name.upper()}_UPLOAD_URL" if "upload" in gateway.hosts else "the gateway's address"
+        variable = url_variable(gateway.name, "upload") if "upload" in gateway.hosts else "the gateway's address"
         return GatewayError(message, f"Check {variable}, or pass the file as a web address.")
     return type(refusal)(message, refusal.problem.hint)

@@ -13,7 +13,8 @@ from hailuo_mcp.core.errors import HeldBack, RateLimited
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request
 from hailuo_mcp.gateways.rate_limits import RateLimit
-from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, GATEWAYS, KEY, MODELS, Script, connect, says, spec
+from tests.core.models import MODELS
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, GATEWAYS, KEY, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"
 UNFINISHED = says(200, {"status": "active", "code": 200, "data": {"state": "processing"}})

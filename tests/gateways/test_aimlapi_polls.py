@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.core.job import Observation, State
-from tests.gateways.wire import CLIP, MODELS, connect, poll, says
+from tests.core.models import MODELS
+from tests.gateways.wire import CLIP, connect, poll, says
 
 
 @pytest.mark.parametrize(

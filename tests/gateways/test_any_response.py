@@ -18,7 +18,8 @@ from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.gateways.rate_limits import PAUSE_MAX
 from hailuo_mcp.gateways.refusals import REFUSALS
 from hailuo_mcp.gateways.segmind import Segmind
-from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, MODELS, Step, connect, lost_job, spec
+from tests.core.models import MODELS
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, Step, connect, lost_job, spec
 from tests.properties import with_examples
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, rejected, says, says_text, spec
+from tests.core.models import MODELS
+from tests.gateways.wire import IMAGE, KEY, Step, body_of, connect, lost_job, rejected, says, says_text, spec
 
 ID = "fal-ai/minimax/764cabcf"
 CLIP = "https://v3.fal.media/files/clip.mp4"

@@ -22,7 +22,8 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import minimax_h3
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.wire import CLIP, IMAGE, MODELS, after, body_of, breaks, connect, lost_job, rejected, says, spec
+from tests.core.models import MODELS
+from tests.gateways.wire import CLIP, IMAGE, after, body_of, breaks, connect, lost_job, rejected, says, spec
 
 SUBMIT, QUERY = "/v2/video_generation", "/v2/query/video_generation"
 TEXT = {"type": "text", "text": "a cat [Push in]"}

@@ -8,7 +8,8 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.wire import ATTEMPTS, CLIP, MODELS, Step, breaks, connect, hangs, poll, says, says_text
+from tests.core.models import MODELS
+from tests.gateways.wire import ATTEMPTS, CLIP, Step, breaks, connect, hangs, poll, says, says_text
 
 FILE_ID = 9_007_199_254_740_993
 """More than a float can represent exactly."""

@@ -9,13 +9,13 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
 from hailuo_mcp.core.job import State
+from tests.core.models import MODELS
 from tests.gateways.wire import (
     A_MODEL_OF,
     ATTEMPTS,
     CLIP,
     EVERY_GATEWAY,
     KEY,
-    MODELS,
     Step,
     breaks,
     connect,

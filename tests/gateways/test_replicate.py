@@ -9,7 +9,8 @@ import pytest
 
 from hailuo_mcp.core.errors import UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, body_of, connect, lost_job, says, spec
+from tests.core.models import MODELS
+from tests.gateways.wire import IMAGE, KEY, body_of, connect, lost_job, says, spec
 
 ID = "gm3qorzdhgbfurvjtvhg6dckhu"
 CLIP = "https://replicate.delivery/xezq/clip.mp4"

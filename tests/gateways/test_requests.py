@@ -10,8 +10,9 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.gateways.client import GatewayClient
+from tests.core.models import MODELS
 from tests.gateways.samples import SAMPLES, URLS, Sample
-from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, GATEWAYS, IMAGE, KEY, body_of, connect, says, spec
 
 ACCEPTED = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1", "task_id": "r1"})
 

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError
-from tests.gateways.wire import CLIP, KEY, MODELS, Step, body_of, breaks, connect, says, says_text
+from tests.core.models import MODELS
+from tests.gateways.wire import CLIP, KEY, Step, body_of, breaks, connect, says, says_text
 
 IMAGE_FILE = ("image/png", b"picture")
 VIDEO_FILE = ("video/mp4", b"a film")

@@ -20,12 +20,12 @@ from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import GatewayClient, RetryPolicy
+from tests.core.models import MODELS
 
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"
 CLIP = "https://cdn.example/clip.mp4?sig=a%2Fb"
 GATEWAYS: Mapping[str, type[Gateway]] = {gateway.name: gateway for gateway in gateways.GATEWAYS}
-MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in gateways.GATEWAYS for model in gateway.models}
 A_MODEL_OF = {
     "segmind": "segmind/hailuo-02-fast",
     "apixo": "apixo/hailuo-2.3-fast",

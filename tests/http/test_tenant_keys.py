@@ -12,7 +12,7 @@ import pytest
 from tests.http.servers import serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import RawClient
-from tests.support import KEYS, RecordedRequest, log_of, sandbox_on_a_port
+from tests.support import KEYS, PICTURE, RecordedRequest, log_of, sandbox_on_a_port
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,6 @@ SEGMIND, APIXO = "segmind/minimax-hailuo-2", "apixo/hailuo-2.3-fast"
 SERVER_KEY = KEYS["SEGMIND_API_KEY"]
 ANN_KEY, CALLER_KEY = "anns-own-key-in-the-file", "a-key-sent-along-0123456789"
 KEY_HEADERS = (("X-Segmind-Api-Key", CALLER_KEY),)
-PICTURE = "https://pictures.example/first.png"
 
 
 @dataclass(frozen=True, slots=True)

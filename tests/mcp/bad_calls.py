@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hailuo_mcp.core.errors import ErrorCode
+from tests.core.models import PICTURE
 from tests.mcp.calling import APIXO, FAST_02
 
 FAST_23 = "segmind/hailuo-2.3-fast"
@@ -17,7 +18,6 @@ REPLICATE_23, REPLICATE_23_FAST = "replicate/hailuo-2.3", "replicate/hailuo-2.3-
 REPLICATE_02 = "replicate/hailuo-02"
 SEGMIND_23, APIXO_23 = "segmind/hailuo-2.3", "apixo/hailuo-2.3"
 AIMLAPI_H3, AIMLAPI_H3_MAX, FAL_H3, FAL_H3_MAX = "aimlapi/h3", "aimlapi/h3-max", "fal/h3", "fal/h3-max"
-PICTURE = "https://example.com/first.png"
 IMAGE_CALL: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 Words = str | tuple[str, ...]
 

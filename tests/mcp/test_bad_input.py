@@ -3,11 +3,8 @@
 import pytest
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import GATEWAYS
+from tests.core.models import MODELS
 from tests.mcp.bad_calls import CASES, Case
-
-MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.core.environment import OLD_CATALOG_VARIABLE
-from hailuo_mcp.core.setting_values import PREFIX, SettingsError, is_unfilled
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError, is_unfilled, key_variable, url_variable
 from hailuo_mcp.core.settings import Settings, variables
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.ledger import Ledger, open_ledger
@@ -70,8 +70,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _gateway_variables() -> Iterator[str]:
     for kind in GATEWAYS:
-        yield from (f"{kind.name.upper()}_API_KEY", *kind.key_aliases)
-        yield from (f"{kind.name.upper()}_{purpose.upper()}_URL" for purpose in kind.hosts)
+        yield from (key_variable(kind.name), *kind.key_aliases)
+        yield from (url_variable(kind.name, purpose) for purpose in kind.hosts)
 
 
 def _unfilled(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def _unfilled(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _key(kind: type[Gateway], settings: Settings) -> Finding:
-    name, topic = f"{kind.name.upper()}_API_KEY", f"{kind.name} key"
+    name, topic = key_variable(kind.name), f"{kind.name} key"
     secret = settings.gateways[kind.name].key
     if secret is None:
         return ok(topic, f"{name} is not set: the models of {kind.title} are not offered")
@@ -102,7 +102,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
         for purpose, url in of_gateway.urls.items():
             parts = urlsplit(url)
             if of_gateway.key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-                name = f"{kind.name.upper()}_{purpose.upper()}_URL"
+                name = url_variable(kind.name, purpose)
                 yield warning(
                     f"{kind.name} address",
                     f"the key is sent to {parts.netloc} without encryption",
@@ -111,7 +111,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox(settings: Settings) -> Finding:
-    keys = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
+    keys = [key_variable(kind.name) for kind in GATEWAYS]
     has_key = any(of_gateway.key for of_gateway in settings.gateways.values())
     if settings.sandbox == "1":
         fix = f"Remove {PREFIX}SANDBOX to make real clips."

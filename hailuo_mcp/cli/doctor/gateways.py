@@ -21,6 +21,7 @@ from hailuo_mcp.core.errors import (
     RateLimited,
     Unauthorized,
 )
+from hailuo_mcp.core.setting_values import url_variable
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import GatewayClient, Response
@@ -68,7 +69,7 @@ async def check(settings: Settings) -> list[Finding]:
 
 
 async def _check_key(gateway: Gateway, recorder: Recorder) -> Finding:
-    about, variable, host = f"{gateway.name} gateway", f"{gateway.name.upper()}_BASE_URL", recorder.host
+    about, variable, host = f"{gateway.name} gateway", url_variable(gateway.name, "base"), recorder.host
     address = f"Correct {variable}, or remove it: the default is {gateway.hosts['base']}."
     error, said, hint = None, "", ""
     try:

@@ -15,7 +15,6 @@ from hailuo_mcp.cli.installer.install_env import (
     GATEWAY_BY_NAME,
     SANDBOX,
     choose_gateways,
-    key_variable,
     keys_to_install,
     settings_to_install,
 )
@@ -29,6 +28,7 @@ from hailuo_mcp.cli.output import (
     stdout_console,
 )
 from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.setting_values import key_variable
 
 F = TypeVar("F", bound=Callable[..., Any])
 PORTABLE = installer.Launcher("uvx", (PROGRAM,), fetches=True)
@@ -117,7 +117,7 @@ def install(
     if not found.is_host_here:
         print_warnings([f"{chosen.title} was not found on this machine; the file is created anyway."])
     if chosen.key_storage in (KeyStorage.REFERENCE, KeyStorage.FORWARDED):
-        unset = [key_variable(gateway) for gateway in named if not gateway.key_in(os.environ)]
+        unset = [key_variable(gateway.name) for gateway in named if not gateway.key_in(os.environ)]
         print_warnings(f"{variable} is not set here; the host needs it where it runs." for variable in unset)
     variables = [*spec.keys, *(v for v in present if v.endswith("_API_KEY") and v not in spec.keys)]
     key: Field = ("key", f"{', '.join(variables)}: {chosen.key_storage}" if variables else "none: the sandbox is used")

@@ -16,17 +16,13 @@ from hailuo_mcp.cli.installer import Host, KeyStorage, Place, may_be_shown
 from hailuo_mcp.cli.output import print_warnings
 from hailuo_mcp.core.environment import OLD_CATALOG_VARIABLE
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.setting_values import PREFIX, key_variable, url_variable
 from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 
 GATEWAY_BY_NAME = {gateway.name: gateway for gateway in GATEWAYS}
 SANDBOX = f"{PREFIX}SANDBOX"
 HTTP_ONLY = f"{PREFIX}HTTP_TOKENS"
-
-
-def key_variable(gateway: type[Gateway]) -> str:
-    return f"{gateway.name.upper()}_API_KEY"
 
 
 def choose_gateways(present: Collection[str], *, asks: bool) -> Sequence[type[Gateway]]:
@@ -50,7 +46,7 @@ def keys_to_install(
     """
     keys: dict[str, SecretStr] = {}
     for gateway in gateways:
-        variable = key_variable(gateway)
+        variable = key_variable(gateway.name)
         if host.key_storage is not KeyStorage.IN_FILE:
             keys[variable] = SecretStr("")
         elif prints:
@@ -65,7 +61,7 @@ def keys_to_install(
 def settings_to_install(place: Place, gateways: Sequence[type[Gateway]], *, sandbox: bool | None) -> dict[str, str]:
     """For the user's own file, the settings that are set now: the URLs of these gateways, so that their keys are sent
     to the same servers as from here, and our own variables, such as a budget."""
-    names = [f"{gateway.name.upper()}_{purpose.upper()}_URL" for gateway in gateways for purpose in gateway.hosts]
+    names = [url_variable(gateway.name, purpose) for gateway in gateways for purpose in gateway.hosts]
     names += [*variables(), OLD_CATALOG_VARIABLE]
     chosen: dict[str, str] = {}
     for name in names if not place.is_shared else ():

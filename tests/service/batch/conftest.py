@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli, InProcessCli
-from tests.support import sandbox_on_a_port
+from tests.support import PICTURE, sandbox_on_a_port
 
-PICTURE = "https://pictures.example/first.png"
 Shots = Callable[..., Path]
 
 

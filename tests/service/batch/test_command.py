@@ -15,7 +15,8 @@ import pytest
 from tests.cli.conftest import PROGRAM
 from tests.media.samples import png
 from tests.media.test_concat import decode
-from tests.service.batch.conftest import PICTURE, Gateways, Shots, mixed
+from tests.service.batch.conftest import Gateways, Shots, mixed
+from tests.support import PICTURE
 
 pytestmark = pytest.mark.slow
 

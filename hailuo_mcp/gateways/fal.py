@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -23,6 +24,7 @@ from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.fal_models import MODELS, FalModel, HailuoModel
 from hailuo_mcp.gateways.refusals import is_content_block
 from hailuo_mcp.gateways.uploads import file_name, uploaded_link
+from hailuo_mcp.gateways.webhook_keys import WebhookKeys
 
 _STATES = {"in_queue": State.QUEUED, "in_progress": State.PROCESSING, "completed": State.COMPLETED}
 _HISTORY = "/v1/models/requests/by-endpoint"
@@ -50,8 +52,6 @@ class Fal(Gateway):
     callbacks = True
     signs_callbacks = True
     check_hint = "Look at the request history of the fal dashboard to see whether the job was taken."
-
-    _webhook_keys: tuple[bytes, ...] = ()
 
     def auth(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Key {key}"}
@@ -187,17 +187,19 @@ class Fal(Gateway):
         raise history.too_long(self.title)
 
     async def is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
-        return await fal_webhooks.is_signed(headers, body, self._fetch_webhook_keys)
+        return await fal_webhooks.is_signed(headers, body, self._webhook_keys.get)
+
+    @cached_property
+    def _webhook_keys(self) -> WebhookKeys[Sequence[bytes]]:
+        return WebhookKeys(self._fetch_webhook_keys)
 
     async def _fetch_webhook_keys(self) -> Sequence[bytes]:
-        if not self._webhook_keys:
-            request = Request("GET", self.url("webhooks", "/.well-known/jwks.json"), {"Accept": "application/json"})
-            body, _ = await self.fetch_json(request)
-            try:
-                self._webhook_keys = fal_webhooks.keys_in(body)
-            except ValueError:
-                raise GatewayError(f"{self.title} answered with webhook keys of an unknown form.") from None
-        return self._webhook_keys
+        request = Request("GET", self.url("webhooks", "/.well-known/jwks.json"), {"Accept": "application/json"})
+        body, _ = await self.fetch_json(request)
+        try:
+            return fal_webhooks.keys_in(body)
+        except ValueError:
+            raise GatewayError(f"{self.title} answered with webhook keys of an unknown form.") from None
 
 
 def _endpoint_of(spec: ModelSpec) -> str:

@@ -7,6 +7,7 @@ import hmac
 from base64 import b64decode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -20,6 +21,7 @@ from hailuo_mcp.gateways.answers import link_in, mapping, moment, sequence
 from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 from hailuo_mcp.gateways.uploads import form_request, uploaded_link
+from hailuo_mcp.gateways.webhook_keys import WebhookKeys
 
 _PAGE = Source("documented", "Replicate page of the model")
 _INFERRED = Source("inferred", "MiniMax API reference")
@@ -100,8 +102,6 @@ class Replicate(Gateway):
     signs_callbacks = True
     check_hint = "Look at the predictions of the Replicate dashboard to see whether the job was taken."
 
-    _signing_key: bytes | None = None
-
     def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/v1/models/{spec.remote_name}/predictions", spec.to_body())
 
@@ -136,20 +136,23 @@ class Replicate(Gateway):
                 yield row.get("id"), self._observation(row)
 
     async def is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
-        key = self._signing_key or await self._fetch_signing_key()
+        key = await self._signing_key.get()
         signed = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode() + body
         expected = hmac.digest(key, signed, sha256)
         given = headers.get("webhook-signature", "").split()
         return any(_is_signature(signature, expected) for signature in given)
 
+    @cached_property
+    def _signing_key(self) -> WebhookKeys[bytes]:
+        return WebhookKeys(self._fetch_signing_key)
+
     async def _fetch_signing_key(self) -> bytes:
         body, _ = await self.fetch_json(self.get("/v1/webhooks/default/secret"))
         secret = body.get("key")
         try:
-            self._signing_key = b64decode(str(secret).partition("_")[2], validate=True)
+            return b64decode(str(secret).partition("_")[2], validate=True)
         except ValueError:
             raise GatewayError(f"{self.title} answered with a webhook key of an unknown form.") from None
-        return self._signing_key
 
     async def _history(self, around: datetime) -> AsyncIterator[Mapping[str, Any]]:
         """The predictions in the time window. Raises GatewayError if there are too many."""

@@ -64,7 +64,7 @@ def check(endpoint: str, given: object) -> None:
     if endpoint.endswith("/reference-to-video"):
         count = body.count_references(values, _REFERENCES)
         if sum(count.values()) == count["reference_audio_urls"]:
-            raise Invalid("an image or a video is required, alone or beside the audio")
+            raise Invalid("an image or a video is required, alone or with the audio")
 
 
 def shot(endpoint: str, values: Values) -> Shot:

@@ -69,7 +69,7 @@ async def test_the_shape_of_an_opened_job_does_not_stay_for_the_next(open_view: 
     view = await open_view(jobs.listing(PROCESSING), server)
     for shape in ("9 / 16", ""):
         await press(view, "processing", "Open")
-        await view.shows("Making the clip")
+        await view.shows("All jobs")  # the way back, which the list does not have
         assert await view.frame.evaluate("document.querySelector('#blank').style.getPropertyValue('--shape')") == shape
         await view.frame.locator("#back").click()
         await view.shows("Recent jobs")

@@ -1,9 +1,10 @@
 """The parameters of all usable models, merged into the properties of one flat JSON schema."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
 from hailuo_mcp.catalog.names import shortest_description
+from hailuo_mcp.core.limits import Limits, limits_of
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
 
@@ -19,13 +20,13 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
         if not accepting and name != "prompt":
             continue
         description = canonical.meaning + _only(accepting, catalog)
-        schemas = [model.property_schemas()[name] for model in accepting]
-        properties[name] = {**canonical.schema, **_widest(schemas), "description": description}
+        limits = {model: limits_of(model.model_fields[name]) for model in accepting}
+        properties[name] = {**canonical.schema, **_widest(limits.values()), "description": description}
         if name == "prompt":
-            properties[name]["maxLength"] = max((schema["maxLength"] for schema in schemas), default=PROMPT_MAX)
+            properties[name]["maxLength"] = max((each.max_length or 0 for each in limits.values()), default=PROMPT_MAX)
         if "enum" in canonical.schema:
-            offered = {model: model.property_schemas()[name].get("enum", ()) for model in accepting}
-            by_value = {value: [m for m in accepting if value in offered[m]] for value in canonical.schema["enum"]}
+            values = canonical.schema["enum"]
+            by_value = {value: [m for m in accepting if value in limits[m].choices] for value in values}
             properties[name]["enum"] = [value for value, models in by_value.items() if models]
             properties[name]["description"] += "".join(
                 f" {value}: {_phrase(models, catalog)}."
@@ -35,14 +36,13 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
     return properties
 
 
-def _widest(schemas: Sequence[JsonSchema]) -> JsonSchema:
-    """The widest bounds of these schemas; a bound that one of them lacks is left out."""
+def _widest(limits: Collection[Limits]) -> JsonSchema:
+    """The widest of these bounds; a bound that one of them lacks is left out."""
     bounds: JsonSchema = {}
-    for word, end in (("minimum", min), ("maximum", max)):
-        limits = [end(schema["enum"]) if "enum" in schema else schema.get(word) for schema in schemas]
-        numbers = [limit for limit in limits if isinstance(limit, int)]
-        if numbers and len(numbers) == len(limits):
-            bounds[word] = end(numbers)
+    if limits and all(each.minimum is not None for each in limits):
+        bounds["minimum"] = min(each.minimum for each in limits)
+    if limits and all(each.maximum is not None for each in limits):
+        bounds["maximum"] = max(each.maximum for each in limits)
     return bounds
 
 

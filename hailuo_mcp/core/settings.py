@@ -131,6 +131,8 @@ class Settings(BaseModel):
     def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
         """These settings for one tenant: its own limits and gateway keys. `keys` are those sent with the call, and take
         precedence over those of the file. A tenant with its own keys never uses the server's."""
+        if name not in self.tenants and keys is None:
+            return self
         own = self.tenants.get(name, TenantSettings())
         update = own.model_dump(exclude={"keys"}, exclude_none=True)
         keys = keys or own.keys
@@ -140,7 +142,7 @@ class Settings(BaseModel):
                 for gateway, settings in self.gateways.items()
             }
             update["sandbox"] = self.sandbox if self.sandbox == "1" else "0"
-        return self.model_copy(update=update) if update else self
+        return self.model_copy(update=update)
 
     @property
     def in_sandbox(self) -> bool:

@@ -94,7 +94,7 @@ class Gateway(Interpreter):
 
     def held_back(self, seconds: float) -> HeldBack | None:
         """Why no poll may be sent within `seconds`; None if one may."""
-        return self.client.held_back(self._secrets, seconds)
+        return self.client.held_back(self.client.rate_limit(self._secrets), seconds)
 
     def model(self, model_id: str) -> type[ModelSpec] | None:
         return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)

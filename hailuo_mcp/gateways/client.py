@@ -115,9 +115,8 @@ class GatewayClient:
         """The rate limit of the account identified by these secret headers, of which only a digest is kept."""
         return self._rate_limit_of(sha256(repr(sorted(secrets.items())).encode()).digest())
 
-    def held_back(self, secrets: Mapping[str, str], seconds: float) -> HeldBack | None:
-        """Why the account with these secret headers may not be polled within `seconds`; None if it may."""
-        limit = self.rate_limit(secrets)
+    def held_back(self, limit: RateLimit, seconds: float) -> HeldBack | None:
+        """Why an account with this rate limit may not be polled within `seconds`; None if it may."""
         if (pause := limit.retry_after) <= seconds:
             return None
         reason = (
@@ -203,7 +202,7 @@ class GatewayClient:
         """
         seconds = self.retry.poll_timeout if seconds is None else seconds
         limit = self.rate_limit(request.secrets)
-        if held := self.held_back(request.secrets, seconds):
+        if held := self.held_back(limit, seconds):
             raise held
         last: Response | None = None
         failed: ConnectFailed | None = None

@@ -117,7 +117,7 @@ def compare(ours: Sequence[str], pairs: int) -> dict[str, Any]:
     }
 
 
-def figures(pairs: int = 9) -> list[Figure]:
+def figures(pairs: int = 15) -> list[Figure]:
     """For the table of all benchmarks."""
     found = compare(OURS, pairs)
     names = {

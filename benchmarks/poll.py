@@ -282,7 +282,7 @@ def run(ours: Sequence[str], rounds: int, count: int, starts: int, clients: int)
         }
 
 
-def figures(rounds: int = 3, count: int = 300, starts: int = 5, clients: int = 50) -> list[Figure]:
+def figures(rounds: int = 5, count: int = 200, starts: int = 9, clients: int = 50) -> list[Figure]:
     """For the table of all benchmarks."""
     found = run(OURS, rounds, count, starts, clients)
     ms, first, http = found["ms"], found["first_ms"], found["http"]

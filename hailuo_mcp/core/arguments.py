@@ -127,9 +127,9 @@ def intended(name: str, accepted: Collection[str]) -> str | None:
 def _nearest(name: str, accepted: frozenset[str]) -> str | None:
     if name in accepted:
         return name
-    meant = (target for target, aliases in _ALIASES.items() if target in accepted and name in aliases.split())
     from difflib import get_close_matches  # start-up time: only wrong names need it
 
+    meant = (target for target, aliases in _ALIASES.items() if target in accepted and name in aliases.split())
     return next(meant, None) or next(iter(get_close_matches(name, sorted(accepted), 1, 0.8)), None)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
 from hailuo_mcp.catalog.names import shortest_description
-from hailuo_mcp.core.limits import Limits, limits_of
 from hailuo_mcp.core.model_id import ModelId
+from hailuo_mcp.core.parameter_limits import ParameterLimits, limits_of
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
 
 WORDS_MAX = 2
@@ -36,7 +36,7 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
     return properties
 
 
-def _widest(limits: Collection[Limits]) -> JsonSchema:
+def _widest(limits: Collection[ParameterLimits]) -> JsonSchema:
     """The widest of these bounds; a bound that one of them lacks is left out."""
     bounds: JsonSchema = {}
     if limits and all(each.minimum is not None for each in limits):

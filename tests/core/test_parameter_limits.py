@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.core.limits import Limits, limits_of
+from hailuo_mcp.core.parameter_limits import ParameterLimits, limits_of
 from hailuo_mcp.core.spec import ModelSpec
 from tests.core.models import EVERY_MODEL, MODELS
 
@@ -25,12 +25,12 @@ def test_the_limits_of_every_parameter_are_those_of_its_schema(model: type[Model
 @pytest.mark.parametrize(
     ("model", "name", "limits"),
     [
-        ("minimax/h3", "duration", Limits((), 4, 15)),
-        ("minimax/hailuo-02", "duration", Limits((6, 10), 6, 10)),
-        ("apixo/hailuo-2.3", "resolution", Limits(("768p", "1080p"))),
-        ("minimax/h3", "prompt", Limits(max_length=7000)),
-        ("replicate/hailuo-02", "prompt_optimizer", Limits()),
+        ("minimax/h3", "duration", ParameterLimits((), 4, 15)),
+        ("minimax/hailuo-02", "duration", ParameterLimits((6, 10), 6, 10)),
+        ("apixo/hailuo-2.3", "resolution", ParameterLimits(("768p", "1080p"))),
+        ("minimax/h3", "prompt", ParameterLimits(max_length=7000)),
+        ("replicate/hailuo-02", "prompt_optimizer", ParameterLimits()),
     ],
 )
-def test_limits_are_read_through_optional_and_nested_types(model: str, name: str, limits: Limits) -> None:
+def test_limits_are_read_through_optional_and_nested_types(model: str, name: str, limits: ParameterLimits) -> None:
     assert limits_of(MODELS[model].model_fields[name]) == limits

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ParameterLimits:
     choices: tuple[Any, ...] = ()
     """All possible values; empty if they are not a closed set."""
     minimum: Any = None
@@ -20,17 +20,17 @@ class Limits:
     max_length: int | None = None
 
 
-def limits_of(field: FieldInfo) -> Limits:
+def limits_of(field: FieldInfo) -> ParameterLimits:
     """As in the field's JSON Schema."""
     kind, metadata = _parts(field.annotation, field.metadata)
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     if choices and all(type(choice) is int for choice in choices):
-        return Limits(choices, min(choices), max(choices))
+        return ParameterLimits(choices, min(choices), max(choices))
 
     def bounds(name: str) -> list[Any]:
         return [bound for each in metadata if (bound := getattr(each, name, None)) is not None]
 
-    return Limits(
+    return ParameterLimits(
         choices,
         max(bounds("ge"), default=None),
         min(bounds("le"), default=None),
